@@ -1,0 +1,1 @@
+"""planneal: think by revising, speak by committing."""

@@ -1,0 +1,1 @@
+"""planneal.experiments.families."""
