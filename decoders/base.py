@@ -41,6 +41,8 @@ class SampleRequest(BaseModel):
         logprobs: Whether per-token log-probabilities (nats) are wanted.
         top_logprobs: How many alternatives per token are wanted beside the chosen one.
         allowed_citations: Item ids that a constrained decoder may cite; None means unconstrained.
+        max_attempts: Requests that may be made for this, retries and top-ups included; None leaves the
+            backend's own bound. It limits effort, not content, so it is no part of :meth:`key`.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -53,6 +55,7 @@ class SampleRequest(BaseModel):
     logprobs: bool = False
     top_logprobs: int = Field(default=0, ge=0, le=20)
     allowed_citations: tuple[str, ...] | None = None
+    max_attempts: int | None = Field(default=None, ge=1)
 
     @classmethod
     def of(cls, prompt: str | Sequence[Message], **fields: Any) -> SampleRequest:
@@ -67,7 +70,7 @@ class SampleRequest(BaseModel):
 
     def key(self) -> str:
         """SHA-256 of the canonical JSON: equal requests, equal keys (the seed is part of it)."""
-        canonical = json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+        canonical = json.dumps(self.model_dump(mode="json", exclude={"max_attempts"}), sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()
 
 

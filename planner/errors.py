@@ -26,6 +26,8 @@ Every message says what was wrong, where, and what to do. A run that already hol
 
 from __future__ import annotations
 
+from typing import Any
+
 
 class PlannealError(Exception):
     """Root of every error that planneal raises on purpose."""
@@ -92,7 +94,13 @@ class BudgetExhausted(BudgetError):  # noqa: N818
 
 
 class ModelError(PlannealError):
-    """A language model could not answer."""
+    """A language model could not answer.
+
+    Attributes:
+        usage: What the failed attempts cost (a :class:`~planneal.planner.ledger.Usage`), None if nothing.
+    """
+
+    usage: Any = None
 
 
 class EndpointError(ModelError):
