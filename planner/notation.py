@@ -1,0 +1,329 @@
+"""Notation: plans and edits as lines of text, and back. The grammar is in ``notation.lark``.
+
+::
+
+    goal: how many wigs are there? [wigs]
+    C1!: every count is a positive integer [wigs > 0]
+    S2: bolts are three more than nuts [bolts = nuts + 3] <- S1 @edit
+
+``parse_plan(format_plan(plan)) == plan`` for every plan. ``!`` marks a locked item and ``@source`` its provenance; both
+are left out of prompts (``bare=True``). In texts ``[``, ``]``, ``\\`` and ``<-`` are escaped with a backslash. A check runs
+from the first free ``[`` to the last ``]`` of the line, so it may hold brackets of its own.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from functools import lru_cache
+from importlib import resources
+from typing import Any, NamedTuple
+
+from lark import Lark, Token, Tree
+from lark.exceptions import UnexpectedInput
+from pydantic import ValidationError
+
+from .edits import (
+    Compound,
+    Delete,
+    Edit,
+    Insert,
+    Move,
+    Replace,
+    SetNeeds,
+    SimpleEdit,
+    Tighten,
+    Where,
+    parts,
+)
+from .errors import NotationError
+from .plan import Item, Plan, Source
+
+_SPECIAL = re.compile(r"\\|\[|\]|<(?=-)|@(?=(?:task|draft|edit)$)")
+
+
+@lru_cache(maxsize=2)
+def _parser(start: str) -> Lark:
+    grammar = resources.files(__package__).joinpath("notation.lark").read_text(encoding="utf-8")
+    return Lark(grammar, parser="lalr", start=start, maybe_placeholders=True)
+
+
+def _tree(line: str, number: int, start: str) -> Tree[Token]:
+    try:
+        return _parser(start).parse(line)
+    except UnexpectedInput as error:
+        column = int(getattr(error, "column", 0) or 0)
+        column = column if column > 0 else len(line) + 1
+        example = "S2: short text [bolts = nuts + 3] <- S1" if start == "plan_line" else "replace S2: [bolts = nuts + 3]"
+        raise NotationError(f"not plan notation; expected e.g. `{example}`", line=number, column=column, source=line) from None
+
+
+def _escape(text: str) -> str:
+    return _SPECIAL.sub(lambda match: "\\" + match.group(), text)
+
+
+def _unescape(text: str) -> str:
+    return re.sub(r"\\(.)", r"\1", text)
+
+
+class _Body(NamedTuple):
+    text: str
+    check: str | None
+    needs: tuple[str, ...]
+    source: Source | None
+
+
+def _tokens(tree: Tree[Token]) -> dict[str, str]:
+    return {child.type: str(child) for child in tree.children if isinstance(child, Token)}
+
+
+def _ids(tree: Tree[Token]) -> tuple[str, ...]:
+    for child in tree.children:
+        if isinstance(child, Tree) and child.data == "ids":
+            return tuple(str(token) for token in child.children)
+    return ()
+
+
+def _source(tokens: dict[str, str]) -> Source | None:
+    return tokens["SOURCE"].strip()[1:] if "SOURCE" in tokens else None  # type: ignore[return-value]
+
+
+def _body(tree: Tree[Token]) -> _Body:
+    body = next(child for child in tree.children if isinstance(child, Tree) and child.data == "body")
+    tokens = _tokens(body)
+    check = tokens["CHECK"][1:-1] if "CHECK" in tokens else None
+    return _Body(_unescape(tokens.get("TEXT", "")), check, _ids(body), _source(tokens))
+
+
+def _item(item_id: str, body: _Body, *, locked: bool, default: Source, line: str, number: int) -> Item:
+    try:
+        return Item(
+            id=item_id,
+            text=body.text,
+            check=body.check,  # type: ignore[arg-type]  # the validator reads the one-line form
+            needs=body.needs,
+            locked=locked,
+            source=body.source or default,
+        )
+    except ValidationError as error:
+        raise _invalid(error, line, number) from None
+
+
+def _invalid(error: ValidationError, line: str, number: int) -> NotationError:
+    first = error.errors(include_url=False)[0]
+    where = str(first["loc"][0]) if first["loc"] else ""
+    column = max(line.find("[") + 1, 1) if where == "check" else 1
+    return NotationError(str(first["msg"]).removeprefix("Value error, "), line=number, column=column, source=line)
+
+
+def _goal(tree: Tree[Token]) -> tuple[str, str | None]:
+    tokens = _tokens(tree)
+    target = tokens["CHECK"][1:-1].strip() if "CHECK" in tokens else None
+    return _unescape(tokens.get("TEXT", "")), target
+
+
+def parse_item(line: str, *, source: Source = "draft", number: int = 1) -> Item:
+    """Reads one item line.
+
+    Raises:
+        NotationError: The line is not an item.
+    """
+    tree = _tree(line, number, "plan_line")
+    if tree.data != "item":
+        raise NotationError("a goal line where an item was expected", line=number, source=line)
+    tokens = _tokens(tree)
+    locked = "BANG" in tokens
+    default: Source = "task" if locked else source
+    return _item(tokens["ID"], _body(tree), locked=locked, default=default, line=line, number=number)
+
+
+class Draft(NamedTuple):
+    """What could be read of a drafted plan.
+
+    Attributes:
+        plan: The plan of all lines that parse.
+        skipped: One error per line that does not, so that nothing is dropped in silence.
+    """
+
+    plan: Plan
+    skipped: tuple[NotationError, ...]
+
+
+def _read(
+    text: str, goal: str | None, target: str | None, source: Source, *, strict: bool
+) -> tuple[Plan | None, list[NotationError]]:
+    items: dict[str, Item] = {}
+    errors: list[NotationError] = []
+    seen_goal = False
+    for number, line in enumerate(text.split("\n"), start=1):
+        if not line.strip(" \t\r"):
+            continue
+        try:
+            tree = _tree(line.rstrip("\r"), number, "plan_line")
+            if tree.data == "goal":
+                if seen_goal:
+                    raise NotationError("a second goal line", line=number, source=line)
+                seen_goal = True
+                read_goal, read_target = _goal(tree)
+                goal, target = goal or read_goal, target or read_target
+                continue
+            item = parse_item(line.rstrip("\r"), source=source, number=number)
+            if item.id in items:
+                raise NotationError(f"{item.id} occurs twice", line=number, source=line)
+            items[item.id] = item
+        except NotationError as error:
+            if strict:
+                raise
+            errors.append(error)
+    if not goal:
+        errors.append(NotationError("no goal line; start with `goal: what is to be found`"))
+        return None, errors
+    try:
+        return Plan(goal=goal, target=target, items=tuple(items.values())), errors
+    except ValidationError as error:
+        errors.append(_invalid(error, text[:200], 1))
+        return None, errors
+
+
+def parse_plan(text: str) -> Plan:
+    """Reads a whole plan, strictly: the inverse of :func:`format_plan`.
+
+    Raises:
+        NotationError: Some line does not parse (its number and column are named), or there is no goal.
+    """
+    plan, errors = _read(text, None, None, "draft", strict=True)
+    if plan is None:
+        raise errors[0]
+    return plan
+
+
+def parse_draft(text: str, *, goal: str, target: str | None = None, locked: Iterable[Item] = ()) -> Draft:
+    """Reads what a language model drafted: every line that parses, and an error for every line that does not.
+
+    Args:
+        text: The model's text.
+        goal: The task's goal; it stands, whatever the draft says.
+        target: The task's target; where the task has none, the draft's goal line may name one.
+        locked: The task's own items. They come first; drafted lines with their ids are skipped with an error.
+    """
+    kept = tuple(locked)
+    plan, errors = _read(text, goal, target, "draft", strict=False)
+    own: list[Item] = []
+    for item in plan.items if plan is not None else ():
+        if item.locked or any(item.id == other.id for other in kept):
+            errors.append(NotationError(f"{item.id} belongs to the task", source=str(item.text)))
+        else:
+            own.append(item)
+    read_target = plan.target if plan is not None else target
+    return Draft(Plan(goal=goal, target=target or read_target, items=kept + tuple(own)), tuple(errors))
+
+
+def _format_body(item: Item, default: Source | None) -> str:
+    pieces = [_escape(item.text)] if item.text else []
+    if item.check is not None:
+        pieces.append(f"[{item.check}]")
+    if item.needs:
+        pieces.append("<- " + ", ".join(item.needs))
+    if default is not None and item.source != default:
+        pieces.append(f"@{item.source}")
+    return " ".join(pieces)
+
+
+def format_item(item: Item, *, bare: bool = False) -> str:
+    """One item as a line; ``bare`` leaves out lock and provenance, as prompts do."""
+    default: Source | None = None if bare else ("task" if item.locked else "draft")
+    bang = "!" if item.locked and not bare else ""
+    return f"{item.id}{bang}: {_format_body(item, default)}"
+
+
+def format_plan(plan: Plan, *, bare: bool = False) -> str:
+    """The whole plan, goal first, without a trailing newline."""
+    goal = f"goal: {_escape(plan.goal)}" + (f" [{plan.target}]" if plan.target else "")
+    return "\n".join([goal, *(format_item(item, bare=bare) for item in plan.items)])
+
+
+def parse_edit(
+    line: str, *, plan: Plan | None = None, retired: Iterable[str] = (), number: int = 1
+) -> SimpleEdit:
+    """Reads one edit line.
+
+    Args:
+        line: The line, for instance ``insert S before S3: [nuts = 4]``.
+        plan: Needed where an insert leaves the number of its id out: the next free one is taken.
+        retired: Ids that were deleted and must not be used again.
+        number: Line number for error messages.
+
+    Raises:
+        NotationError: The line is not an edit.
+    """
+    tree = _tree(line, number, "edit_line")
+    ids = [str(child) for child in tree.children if isinstance(child, Token) and child.type in ("ID", "KIND")]
+    tokens = _tokens(tree)
+    where: Where = "after" if tokens.get("WHERE") == "after" else "before"
+    anchor = ids[1] if len(ids) > 1 else None
+    if tree.data == "delete":
+        return Delete(id=ids[0])
+    if tree.data == "move":
+        return Move(id=ids[0], where=where, anchor=anchor)
+    if tree.data == "needs":
+        return SetNeeds(id=ids[0], needs=_ids(tree), source=_source(tokens) or "edit")
+    item_id = ids[0]
+    if len(item_id) == 1:
+        if plan is None:
+            raise NotationError("an insert without a number needs the plan it is for", line=number, source=line)
+        item_id = plan.fresh_id(item_id, retired)  # type: ignore[arg-type]
+    item = _item(item_id, _body(tree), locked=False, default="edit", line=line, number=number)
+    makers: dict[str, Any] = {"replace": Replace, "tighten": Tighten}
+    if tree.data in makers:
+        edit: SimpleEdit = makers[tree.data](item=item)
+        return edit
+    return Insert(item=item, where=where, anchor=anchor)
+
+
+def _format_simple(edit: SimpleEdit) -> str:
+    if isinstance(edit, Delete):
+        return f"delete {edit.id}"
+    anchor = f" {edit.where} {edit.anchor}" if isinstance(edit, Insert | Move) and edit.anchor else ""
+    if isinstance(edit, Move):
+        return f"move {edit.id}{anchor}"
+    if isinstance(edit, SetNeeds):
+        needs = (" " + ", ".join(edit.needs)) if edit.needs else ""
+        return f"needs {edit.id}:{needs}" + ("" if edit.source == "edit" else f" @{edit.source}")
+    return f"{edit.op} {edit.item.id}{anchor}: {_format_body(edit.item, 'edit')}"
+
+
+def format_edit(edit: Edit) -> str:
+    """An edit as one line; a compound edit as one line per part."""
+    return "\n".join(_format_simple(part) for part in parts(edit))
+
+
+def parse_edits(text: str, *, plan: Plan, retired: Iterable[str] = ()) -> list[SimpleEdit | NotationError]:
+    """Reads edit lines as a language model wrote them: for every non-empty line an edit or the error in its place."""
+    found: list[SimpleEdit | NotationError] = []
+    taken = set(retired)
+    for number, line in enumerate(text.split("\n"), start=1):
+        if not line.strip():
+            continue
+        try:
+            edit = parse_edit(line.strip(" \t\r"), plan=plan, retired=taken, number=number)
+        except NotationError as error:
+            found.append(error)
+            continue
+        if isinstance(edit, Insert):
+            taken.add(edit.item.id)
+        found.append(edit)
+    return found
+
+
+__all__ = [
+    "Compound",
+    "Draft",
+    "format_edit",
+    "format_item",
+    "format_plan",
+    "parse_draft",
+    "parse_edit",
+    "parse_edits",
+    "parse_item",
+    "parse_plan",
+]

@@ -1,0 +1,142 @@
+"""The verifier seam: two methods, and everything else derived from them.
+
+A verifier says for each item *what its verdict depends on* (:meth:`Verifier.scope`) and judges items
+(:meth:`Verifier.judge`). From these follow incremental assessment (an edit re-judges only what it touched and what
+rests on it), caching by content, and abstention: a verifier that raises abstains with its reason.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from .errors import BudgetExhausted, PlannealError
+from .ledger import Usage
+from .plan import Plan
+from .task import Task
+from .verdicts import GOAL, Assessment, Verdict
+
+
+class VerdictCache:
+    """Verdicts by (verifier, item, what the item depends on), least recently used dropped first.
+
+    Args:
+        size: Most verdicts that are kept.
+    """
+
+    def __init__(self, size: int = 65_536) -> None:
+        self._size = size
+        self._kept: OrderedDict[Hashable, Verdict] = OrderedDict()
+
+    def get(self, key: Hashable) -> Verdict | None:
+        """The verdict under this key, or None."""
+        found = self._kept.get(key)
+        if found is not None:
+            self._kept.move_to_end(key)
+        return found
+
+    def put(self, key: Hashable, verdict: Verdict) -> None:
+        """Remembers a verdict."""
+        self._kept[key] = verdict
+        self._kept.move_to_end(key)
+        while len(self._kept) > self._size:
+            self._kept.popitem(last=False)
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+
+@dataclass
+class Judgement:
+    """What :meth:`Verifier.judge` returns: verdicts for the ids it was asked about, and what they cost."""
+
+    verdicts: Mapping[str, Verdict]
+    usage: Usage = field(default_factory=Usage)
+
+
+class Verifier(ABC):
+    """Judges the items of a plan.
+
+    Attributes:
+        name: Unique within a run; part of every cache key.
+        stage: Cost class: 0 structure, 1 symbolic, 2 tests, 3 process reward model, 4 language-model judge. Cheaper stages run first, and
+            a proposal that they already condemn never pays for a dearer one.
+        trust: ``exact`` (sound: its fail is a fact) or ``noisy``. Only exact fails of hard items count as violations.
+        version: Part of every cache key; change it when verdicts change.
+    """
+
+    name: str
+    stage: int = 0
+    trust: str = "exact"
+    version: str = "1"
+
+    @abstractmethod
+    def scope(self, task: Task, plan: Plan, item_id: str) -> Hashable | None:
+        """Everything that the verdict on ``item_id`` (or on ``"goal"``) depends on; equal scopes, equal verdicts.
+
+        Returns:
+            A hashable content key, or None where this verifier has nothing to say about the item.
+        """
+
+    @abstractmethod
+    async def judge(self, task: Task, plan: Plan, item_ids: Sequence[str]) -> Judgement:
+        """Judges the given items (a subset of those with a scope) and returns one verdict for each."""
+
+    async def assess(
+        self,
+        task: Task,
+        plan: Plan,
+        *,
+        cache: VerdictCache | None = None,
+        draw: int = 0,
+        clock: Callable[[], float] = lambda: 0.0,
+    ) -> Assessment:
+        """Verdicts on the whole plan, judging afresh only what the cache does not hold.
+
+        Args:
+            task: The task the plan is for.
+            plan: The plan.
+            cache: Where verdicts are kept between plans; None judges everything.
+            draw: Number of the draw; a noisy verifier gives a fresh verdict for each number.
+            clock: Seconds, injected.
+
+        Returns:
+            The assessment. If the verifier breaks it says so in ``abstained`` and holds no verdicts.
+        """
+        started = clock()
+        effective = draw if self.trust != "exact" else 0
+        try:
+            keys = {
+                item_id: (self.name, self.version, effective, item_id, scope)
+                for item_id in (*plan.by_id, GOAL)
+                if (scope := self.scope(task, plan, item_id)) is not None
+            }
+            known = {i: v for i, key in keys.items() if cache is not None and (v := cache.get(key)) is not None}
+            missing = [item_id for item_id in keys if item_id not in known]
+            judgement = await self.judge(task, plan, missing) if missing else Judgement({})
+            absent = [item_id for item_id in missing if item_id not in judgement.verdicts]
+        except BudgetExhausted:
+            raise
+        except (PlannealError, ArithmeticError, LookupError, TypeError, ValueError, OSError, RecursionError, RuntimeError, AssertionError, AttributeError) as error:  # fmt: skip
+            return self.abstain(plan, f"{type(error).__name__}: {error}", seconds=clock() - started)
+        if absent:
+            return self.abstain(plan, f"no verdict for {', '.join(absent)}", seconds=clock() - started)
+        for item_id in missing:
+            if cache is not None:
+                cache.put(keys[item_id], judgement.verdicts[item_id])
+        verdicts = {i: known[i] if i in known else judgement.verdicts[i] for i in keys}
+        usage = judgement.usage + Usage(verifier_seconds=max(0.0, clock() - started - judgement.usage.seconds))
+        return Assessment(
+            verifier=self.name, plan_hash=plan.hash, verdicts=verdicts, usage=usage, judged=tuple(missing)
+        )
+
+    def abstain(self, plan: Plan, reason: str, *, seconds: float = 0.0) -> Assessment:
+        """An assessment without verdicts that says why."""
+        return Assessment(
+            verifier=self.name,
+            plan_hash=plan.hash,
+            abstained=reason[:500],
+            usage=Usage(verifier_seconds=max(0.0, seconds)),
+        )
