@@ -182,7 +182,7 @@ def _parser() -> Lark:
 
 
 _FORBIDDEN = re.compile(r"[^A-Za-z0-9_+\-*/%^().,=!<> \t]")
-_DEEP_SIGNS = re.compile(r"(?:[+\-][ \t]*){%d,}" % (MAX_DEPTH + 1))
+_DEEP_SIGNS = re.compile(rf"(?:[+\-][ \t]*){{{MAX_DEPTH + 1},}}")
 
 
 def _screen(text: str) -> None:
@@ -200,7 +200,7 @@ def _screen(text: str) -> None:
             raise ExpressionError(f"nested deeper than {MAX_DEPTH}", reason="too large")
     if _DEEP_SIGNS.search(text):
         raise ExpressionError(f"more than {MAX_DEPTH} signs in a row", reason="too large")
-    if re.search(r"[0-9]{%d,}" % (MAX_DIGITS + 1), text):
+    if re.search(rf"[0-9]{{{MAX_DIGITS + 1},}}", text):
         raise ExpressionError(f"a number has more than {MAX_DIGITS} digits", reason="too large")
     if len(re.findall(r"[A-Za-z0-9_.]+|\*\*|[+\-*/%^(]", text)) > MAX_NODES:
         raise ExpressionError(f"more than {MAX_NODES} parts", reason="too large")

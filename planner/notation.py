@@ -1,4 +1,4 @@
-"""Notation: plans and edits as lines of text, and back. The grammar is in ``notation.lark``.
+r"""Notation: plans and edits as lines of text, and back. The grammar is in ``notation.lark``.
 
 ::
 
@@ -7,8 +7,8 @@
     S2: bolts are three more than nuts [bolts = nuts + 3] <- S1 @edit
 
 ``parse_plan(format_plan(plan)) == plan`` for every plan. ``!`` marks a locked item and ``@source`` its provenance; both
-are left out of prompts (``bare=True``). In texts ``[``, ``]``, ``\\`` and ``<-`` are escaped with a backslash. A check runs
-from the first free ``[`` to the last ``]`` of the line, so it may hold brackets of its own.
+are left out of prompts (``bare=True``). In texts ``[``, ``]``, ``\`` and ``<-`` are escaped with a
+backslash. A check runs from the first free ``[`` to the last ``]`` of the line, so it may hold brackets of its own.
 """
 
 from __future__ import annotations
@@ -39,6 +39,7 @@ from .edits import (
 from .errors import NotationError
 from .plan import Item, Plan, Source
 
+_EXAMPLES = {"plan_line": "S2: short text [bolts = nuts + 3] <- S1", "edit_line": "replace S2: [bolts = nuts + 3]"}
 _SPECIAL = re.compile(r"\\|\[|\]|<(?=-)|@(?=(?:task|draft|edit)$)")
 
 
@@ -54,8 +55,9 @@ def _tree(line: str, number: int, start: str) -> Tree[Token]:
     except UnexpectedInput as error:
         column = int(getattr(error, "column", 0) or 0)
         column = column if column > 0 else len(line) + 1
-        example = "S2: short text [bolts = nuts + 3] <- S1" if start == "plan_line" else "replace S2: [bolts = nuts + 3]"
-        raise NotationError(f"not plan notation; expected e.g. `{example}`", line=number, column=column, source=line) from None
+        example = _EXAMPLES[start]
+        message = f"not plan notation; expected e.g. `{example}`"
+        raise NotationError(message, line=number, column=column, source=line) from None
 
 
 def _escape(text: str) -> str:

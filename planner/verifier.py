@@ -7,12 +7,13 @@ rests on it), caching by content, and abstention: a verifier that raises abstain
 
 from __future__ import annotations
 
+import asyncio
 from abc import ABC, abstractmethod
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from .errors import BudgetExhausted, PlannealError
+from .errors import BudgetExhausted
 from .ledger import Usage
 from .plan import Plan
 from .task import Task
@@ -61,16 +62,18 @@ class Verifier(ABC):
 
     Attributes:
         name: Unique within a run; part of every cache key.
-        stage: Cost class: 0 structure, 1 symbolic, 2 tests, 3 process reward model, 4 language-model judge. Cheaper stages run first, and
-            a proposal that they already condemn never pays for a dearer one.
+        stage: Cost class: 0 structure, 1 symbolic, 2 tests, 3 process reward model, 4 language-model judge.
+            Cheaper stages run first, and a proposal that they already condemn never pays for a dearer one.
         trust: ``exact`` (sound: its fail is a fact) or ``noisy``. Only exact fails of hard items count as violations.
         version: Part of every cache key; change it when verdicts change.
+        timeout: Most seconds one :meth:`judge` may take before the verifier abstains; None is unbounded.
     """
 
     name: str
     stage: int = 0
     trust: str = "exact"
     version: str = "1"
+    timeout: float | None = None
 
     @abstractmethod
     def scope(self, task: Task, plan: Plan, item_id: str) -> Hashable | None:
@@ -81,8 +84,15 @@ class Verifier(ABC):
         """
 
     @abstractmethod
-    async def judge(self, task: Task, plan: Plan, item_ids: Sequence[str]) -> Judgement:
-        """Judges the given items (a subset of those with a scope) and returns one verdict for each."""
+    async def judge(self, task: Task, plan: Plan, item_ids: Sequence[str], draw: int = 0) -> Judgement:
+        """Judges the given items (a subset of those with a scope) and returns one verdict for each.
+
+        Args:
+            task: The task the plan is for.
+            plan: The plan.
+            item_ids: Ids to judge, ``"goal"`` possibly among them.
+            draw: Number of the draw; a noisy verifier derives its seeds from it.
+        """
 
     async def assess(
         self,
@@ -115,11 +125,16 @@ class Verifier(ABC):
             }
             known = {i: v for i, key in keys.items() if cache is not None and (v := cache.get(key)) is not None}
             missing = [item_id for item_id in keys if item_id not in known]
-            judgement = await self.judge(task, plan, missing) if missing else Judgement({})
+            judgement = Judgement({})
+            if missing:
+                async with asyncio.timeout(self.timeout):
+                    judgement = await self.judge(task, plan, missing, effective)
             absent = [item_id for item_id in missing if item_id not in judgement.verdicts]
         except BudgetExhausted:
             raise
-        except (PlannealError, ArithmeticError, LookupError, TypeError, ValueError, OSError, RecursionError, RuntimeError, AssertionError, AttributeError) as error:  # fmt: skip
+        except TimeoutError:
+            return self.abstain(plan, f"no verdict within {self.timeout:g} s", seconds=clock() - started)
+        except Exception as error:  # whatever a verifier raises, the run goes on without its word
             return self.abstain(plan, f"{type(error).__name__}: {error}", seconds=clock() - started)
         if absent:
             return self.abstain(plan, f"no verdict for {', '.join(absent)}", seconds=clock() - started)
