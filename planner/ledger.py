@@ -27,6 +27,7 @@ class Usage(BaseModel):
         rejected_tokens: Completion tokens of proposals that were rejected (a part of ``completion_tokens``).
         calls: Requests that the model answered.
         retries: Requests that failed and were made again.
+        verifier_calls: Assessments made (one verifier on one plan).
         verifier_seconds: Seconds spent inside verifiers, model time excluded.
         seconds: Wall seconds inside the model.
         flops: 2 x parameters x uncached tokens, 0 where the size is unknown.
@@ -40,6 +41,7 @@ class Usage(BaseModel):
     rejected_tokens: int = 0
     calls: int = 0
     retries: int = 0
+    verifier_calls: int = 0
     verifier_seconds: float = 0.0
     seconds: float = 0.0
     flops: float = 0.0
@@ -58,6 +60,7 @@ class Usage(BaseModel):
             rejected_tokens=self.rejected_tokens + other.rejected_tokens,
             calls=self.calls + other.calls,
             retries=self.retries + other.retries,
+            verifier_calls=self.verifier_calls + other.verifier_calls,
             verifier_seconds=self.verifier_seconds + other.verifier_seconds,
             seconds=self.seconds + other.seconds,
             flops=self.flops + other.flops,
@@ -70,6 +73,7 @@ LIMITS = (
     "prompt_tokens",
     "completion_tokens",
     "calls",
+    "verifier_calls",
     "verifier_seconds",
     "seconds",
     "flops",
@@ -84,6 +88,7 @@ class Budget(BaseModel):
         prompt_tokens: Prompt tokens, cached ones included.
         completion_tokens: Completion tokens.
         calls: Language-model requests, retries included.
+        verifier_calls: Assessments (one verifier on one plan).
         verifier_seconds: Seconds inside verifiers.
         seconds: Wall seconds of the whole run.
         flops: FLOPs, where the model's size is known.
@@ -94,6 +99,7 @@ class Budget(BaseModel):
     prompt_tokens: int | None = Field(default=None, ge=1)
     completion_tokens: int | None = Field(default=None, ge=1)
     calls: int | None = Field(default=None, ge=1)
+    verifier_calls: int | None = Field(default=None, ge=1)
     verifier_seconds: float | None = Field(default=None, gt=0)
     seconds: float | None = Field(default=None, gt=0)
     flops: float | None = Field(default=None, gt=0)
