@@ -1,1 +1,14 @@
-"""planneal.verifiers."""
+"""Verifiers: what judges a plan's items. The seam is :class:`planneal.planner.verifier.Verifier`."""
+
+from __future__ import annotations
+
+from ..planner.verifier import Verifier
+from .structure import StructureVerifier
+
+
+def default_verifiers() -> tuple[Verifier, ...]:
+    """The exact verifiers that every run has, cheapest first."""
+    return (StructureVerifier(),)
+
+
+__all__ = ["StructureVerifier", "default_verifiers"]
