@@ -1,0 +1,321 @@
+"""The ``hf`` backend: any causal language model of transformers, on CPU or GPU.
+
+Requests of many chains that arrive together share the passes of the model, a prefix that they have in common is
+computed once, and each keeps its own temperature, seed, stop strings, length and citations. torch and transformers
+are imported when a model is loaded, not before.
+
+What is counted: a prompt once per request, however many completions are drawn from it; the prompt tokens that came
+out of a cache or were computed for another request apart; the end token as a completion token. FLOPs are
+``2 x parameters x (uncached prompt tokens + completion tokens)``; padding is not counted.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Literal
+
+from ..planner.errors import ConfigError, MissingExtra, ModelError
+from ..planner.ledger import Usage
+from .base import Capabilities, Completion, LanguageModel, Message, SampleRequest, Samples, TokenLogprob, TokenScores
+from .batching import Batcher, BatchFailed
+from .hf_tokens import TokenTable
+
+if TYPE_CHECKING:
+    from .hf_decode import Row, SampleJob
+    from .hf_generate import Job, Sampled, Scored
+
+
+class HFModel(LanguageModel):
+    """A local transformers model.
+
+    Drawing is by temperature alone; ``top_k`` and ``top_p`` of a model's generation config are not applied, so
+    that reported log-probabilities are those of the distribution that was drawn from. With the same seed a request
+    gives the same text whatever else is in the batch, up to the rounding of the hardware (in half precision, two
+    all but equally likely tokens can change places).
+
+    Args:
+        model: An ``AutoModelForCausalLM``; it is put in evaluation mode.
+        tokenizer: Its tokenizer.
+        name: What to call it in reports.
+        dialect: Which prompts suit it.
+        default_temperature: What a request without a temperature gets; None takes the generation config's, or 1.
+        max_rows: Most completions decoded together.
+        window: Seconds to wait for requests to arrive together.
+        cache_tokens: Bound on the prompt tokens whose keys and values are kept between calls; 0 keeps none.
+        clock: Seconds, for measuring.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        tokenizer: Any,
+        *,
+        name: str,
+        dialect: Literal["chat", "compact"] = "chat",
+        default_temperature: float | None = None,
+        max_rows: int = 64,
+        window: float = 0.002,
+        cache_tokens: int = 16384,
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        from .hf_forward import Forward
+        from .hf_generate import Engine
+
+        model.eval()
+        self.name = name
+        self._tokenizer, self._clock = tokenizer, clock
+        self._ends = _end_tokens(model, tokenizer)
+        config = model.generation_config
+        stated = getattr(config, "temperature", None) if config is not None else None
+        self._temperature = default_temperature if default_temperature is not None else stated or 1.0
+        self._table = TokenTable(tokenizer)
+        self._engine = Engine(
+            Forward(model), self._table, self._ends, max_rows=max_rows, cache_tokens=cache_tokens
+        )
+        self._batcher: Batcher[Job, Sampled | Scored] = Batcher(self._timed_run, max_rows=max_rows, window=window)
+        self._share = 0.0
+        self.capabilities = Capabilities(
+            n=True,
+            seed=True,
+            stop=True,
+            logprobs=True,
+            score=True,
+            usage=True,
+            constrained_citations=True,
+            dialect=dialect,
+            parameters=sum(parameter.numel() for parameter in model.parameters()),
+            context=_context(model),
+        )
+
+    @classmethod
+    def load(
+        cls, repo_or_path: str, device: str | None = None, dtype: str | None = None, **options: Any
+    ) -> HFModel:
+        """Loads a model and its tokenizer.
+
+        Args:
+            repo_or_path: A Hugging Face repository or a local folder.
+            device: Such as ``cpu`` or ``cuda:0``; None takes a GPU where there is one.
+            dtype: Such as ``bfloat16``; None takes float32 on a CPU and the stored type on a GPU.
+            **options: Passed on to the class.
+
+        Raises:
+            MissingExtra: torch or transformers is not installed.
+            ConfigError: The model cannot be loaded from there.
+        """
+        model, tokenizer = load_pretrained(repo_or_path, device, dtype)
+        return cls(model, tokenizer, **{"name": f"hf/{repo_or_path}", **options})
+
+    def encode_prompt(self, messages: Sequence[Message]) -> tuple[int, ...]:
+        """The prompt's tokens: through the chat template where there is one, else the contents joined.
+
+        Raises:
+            ModelError: The chat template refuses these messages, or the prompt is empty.
+        """
+        if getattr(self._tokenizer, "chat_template", None):
+            text, special = _apply_template(self._tokenizer, messages), False
+        else:
+            text, special = "".join(message.content for message in messages), True
+        ids = list(self._tokenizer(text, add_special_tokens=special)["input_ids"])
+        if special and ids and ids[-1] in self._ends:
+            ids.pop()  # some tokenizers close every text; a prompt is not closed
+        if not ids:
+            start = self._tokenizer.bos_token_id
+            ids = [start] if start is not None else sorted(self._ends)[:1]
+        if not ids:
+            raise ModelError(f"the prompt is empty and {self.name} has no token to start with; give it some text")
+        return tuple(ids)
+
+    def count_tokens(self, messages: Sequence[Message]) -> int:
+        """Exact prompt tokens, the chat template included."""
+        return len(self.encode_prompt(messages))
+
+    async def sample(self, request: SampleRequest) -> Samples:
+        """Draws ``request.n`` completions.
+
+        Log-probabilities are in nats, under the model's own distribution: untempered and unconstrained. They
+        cover the tokens of the text; the end token, and tokens after a stop string, are left out.
+
+        Raises:
+            ModelError: The prompt leaves no room in the context, or the model failed.
+        """
+        job = self._sample_job(request)
+        sampled, seconds = await self._answer(job)
+        completions = tuple(self._completion(row) for row in sampled.rows)
+        written = sum(len(row.tokens) for row in sampled.rows)
+        usage = self._usage(len(job.prompt), sampled.reused, written, seconds)
+        return Samples(completions, usage, self._notes(request, job))
+
+    async def score(self, prompt: str | Sequence[Message], continuation: str) -> TokenScores:
+        """Log-probability of each token of ``continuation`` after ``prompt``, nats, untempered.
+
+        The prompt is tokenized alone (as for sampling) and the continuation alone, without special tokens; the
+        two are concatenated. The boundary is therefore where the caller put it, even where a tokenizer would
+        have merged across it. All tokens are counted as prompt tokens: nothing is generated.
+
+        Raises:
+            ModelError: The text does not fit the context, or the model failed.
+        """
+        from .hf_generate import ScoreJob
+
+        messages = SampleRequest.of(prompt).messages
+        head = self.encode_prompt(messages)
+        tail = tuple(self._tokenizer(continuation, add_special_tokens=False)["input_ids"])
+        if not tail:
+            return TokenScores(logprobs=(), offsets=())
+        self._check_room(len(head) + len(tail) - 1)
+        scored, seconds = await self._answer(ScoreJob(head, tail))
+        return TokenScores(
+            logprobs=tuple(scored.logprobs),
+            offsets=self._table.offsets(tail, continuation),
+            usage=self._usage(len(head) + len(tail), scored.reused, 0, seconds),
+        )
+
+    async def aclose(self) -> None:
+        """Forgets the prompt prefixes; the weights go with the object."""
+        self._engine.prefixes.clear()
+
+    def _sample_job(self, request: SampleRequest) -> SampleJob:
+        from .hf_decode import SampleJob
+
+        prompt = self.encode_prompt(request.messages)
+        room = self._check_room(len(prompt))
+        temperature = self._temperature if request.temperature is None else request.temperature
+        return SampleJob(
+            prompt=prompt,
+            n=request.n,
+            max_tokens=min(request.max_tokens, room),
+            temperature=temperature,
+            seed=request.seed,
+            stop=tuple(stop.encode() for stop in request.stop if stop),
+            allowed=request.allowed_citations,
+            top=request.top_logprobs if request.logprobs else None,
+        )
+
+    def _check_room(self, length: int) -> int:
+        """Tokens that still fit the context after ``length`` of them."""
+        context = self.capabilities.context
+        if context is None:
+            return 1 << 30
+        if length >= context:
+            raise ModelError(
+                f"{length} prompt tokens leave no room in the {context}-token context of {self.name}; "
+                "shorten the task or use a model with a longer context"
+            )
+        return context - length
+
+    async def _answer(self, job: Any) -> tuple[Any, float]:
+        try:
+            return await self._batcher.submit(job)
+        except BatchFailed as exc:
+            raise ModelError(f"{self.name} failed: {type(exc.__cause__).__name__}: {exc}") from exc.__cause__
+
+    def _timed_run(self, jobs: Sequence[Job]) -> list[Any]:
+        """The batch's answers, each with an equal share of the seconds it took."""
+        started = self._clock()
+        answers = self._engine.run(jobs)
+        share = (self._clock() - started) / len(jobs)
+        return [(answer, share) for answer in answers]
+
+    def _usage(self, prompt: int, reused: int, written: int, seconds: float) -> Usage:
+        fresh = prompt - reused + written
+        return Usage(
+            prompt_tokens=prompt,
+            cached_prompt_tokens=reused,
+            completion_tokens=written,
+            calls=1,
+            seconds=seconds,
+            flops=2.0 * (self.capabilities.parameters or 0) * fresh,
+        )
+
+    def _completion(self, row: Row) -> Completion:
+        data = bytes(row.data if row.cut is None else row.data[: row.cut])
+        logprobs = self._logprobs(row, len(data)) if row.job.top is not None else None
+        return Completion(
+            text=data.decode("utf-8", errors="replace"),
+            finish_reason=row.finish or "other",
+            tokens=len(row.tokens),
+            logprobs=logprobs,
+        )
+
+    def _logprobs(self, row: Row, length: int) -> tuple[TokenLogprob, ...]:
+        """The tokens that lie in the text at least in part."""
+        entries, position = [], 0
+        for token, logprob, top in zip(row.tokens, row.logprobs, row.top, strict=True):
+            if token in self._ends or (row.cut is not None and position >= length):
+                break
+            alternatives: dict[str, float] = {}
+            for other, value in top:  # likeliest first; two tokens of equal text keep the likelier
+                alternatives.setdefault(self._table.label(other), value)
+            entries.append(TokenLogprob(token=self._table.label(token), logprob=logprob, top=alternatives))
+            position += len(self._table[token])
+        return tuple(entries)
+
+    @staticmethod
+    def _notes(request: SampleRequest, job: SampleJob) -> tuple[str, ...]:
+        if job.max_tokens < request.max_tokens:
+            return (f"max_tokens {request.max_tokens} cut to {job.max_tokens}: the context ends there",)
+        return ()
+
+
+def load_pretrained(repo_or_path: str, device: str | None, dtype: str | None) -> tuple[Any, Any]:
+    """A causal language model in evaluation mode and its tokenizer.
+
+    Raises:
+        MissingExtra: torch or transformers is not installed.
+        ConfigError: They cannot be loaded from there.
+    """
+    try:
+        import torch
+        from transformers import AutoModelForCausalLM, AutoTokenizer
+    except ImportError as exc:
+        raise MissingExtra("a local model") from exc
+    place = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    kind = dtype or ("float32" if place == "cpu" else "auto")
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(repo_or_path)
+        model = AutoModelForCausalLM.from_pretrained(repo_or_path, dtype=kind).to(place)
+    except (OSError, ValueError, RuntimeError, AttributeError, TypeError) as exc:
+        raise ConfigError(f"cannot load the model {repo_or_path!r}: {exc}") from exc
+    return model, tokenizer
+
+
+def _end_tokens(model: Any, tokenizer: Any) -> frozenset[int]:
+    """Tokens that end a text, of the generation config and the tokenizer together."""
+    stated = getattr(model.generation_config, "eos_token_id", None)
+    ends = set(stated) if isinstance(stated, (list, tuple)) else {stated}
+    return frozenset({int(end) for end in ends | {tokenizer.eos_token_id} if end is not None})
+
+
+def _context(model: Any) -> int | None:
+    config = model.config.get_text_config()
+    length = getattr(config, "max_position_embeddings", None) or getattr(config, "n_positions", None)
+    return int(length) if length else None
+
+
+def _apply_template(tokenizer: Any, messages: Sequence[Message]) -> str:
+    """The chat as text, ready for the assistant's words; an assistant message at the end is continued."""
+    from jinja2.exceptions import TemplateError
+
+    turns = [{"role": message.role, "content": message.content} for message in messages]
+    continues = turns[-1]["role"] == "assistant"
+
+    def apply(turns: list[dict[str, str]]) -> str:
+        return str(
+            tokenizer.apply_chat_template(
+                turns, tokenize=False, add_generation_prompt=not continues, continue_final_message=continues
+            )
+        )
+
+    try:
+        return apply(turns)
+    except (TemplateError, ValueError) as exc:
+        if turns[0]["role"] != "system" or len(turns) < 2:
+            raise ModelError(f"the model's chat template refuses these messages: {exc}") from exc
+    # Some templates know no system role: what it says then stands at the head of the first user message.
+    merged = {"role": turns[1]["role"], "content": turns[0]["content"] + "\n\n" + turns[1]["content"]}
+    try:
+        return apply([merged, *turns[2:]])
+    except (TemplateError, ValueError) as exc:
+        raise ModelError(f"the model's chat template refuses these messages: {exc}") from exc

@@ -1,0 +1,208 @@
+"""Key-value caches of a transformer: one that grows in place, and an LRU of prompt prefixes.
+
+Imports torch and transformers; only the local backends import it, and only once a model is loaded.
+
+Shapes: the keys and values of one sequence are one pair of tensors per layer, each ``[heads, tokens, head_dim]``
+(:data:`KeyValues`); those of a batch have a leading batch dimension.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, insort
+from collections import OrderedDict
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformers.cache_utils import Cache, DynamicLayer
+
+KeyValues = list[tuple[Tensor, Tensor]]
+TokenIds = tuple[int, ...]
+
+
+class GrowingLayer(DynamicLayer):  # type: ignore[misc]
+    """One layer's keys and values in buffers with room to spare.
+
+    transformers' own dynamic layer concatenates at every step, which copies the whole cache once per token; for
+    small models on a CPU that copying costs more than the model. This one writes in place and grows by chunks.
+    """
+
+    is_sliding = False
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._buffers: tuple[Tensor, Tensor] | None = None
+        self._length = 0
+
+    @classmethod
+    def holding(cls, keys: Tensor, values: Tensor, length: int) -> GrowingLayer:
+        """A layer over these buffers ``[batch, heads, capacity, head_dim]``, the first ``length`` tokens filled."""
+        layer = cls()
+        layer._adopt(keys, values, length)
+        return layer
+
+    def _adopt(self, keys: Tensor, values: Tensor, length: int) -> None:
+        self._buffers, self._length = (keys, values), length
+        self.dtype, self.device = keys.dtype, keys.device
+        self.keys, self.values = keys.narrow(2, 0, length), values.narrow(2, 0, length)
+        self.is_initialized = True
+
+    def update(self, key_states: Tensor, value_states: Tensor, *args: Any, **kwargs: Any) -> tuple[Tensor, Tensor]:
+        """Appends ``[batch, heads, new, head_dim]`` and returns everything held so far."""
+        if self._buffers is None:
+            self._adopt(key_states, value_states, key_states.shape[2])
+            return key_states, value_states
+        start, end = self._length, self._length + key_states.shape[2]
+        keys, values = self._buffers
+        if end > keys.shape[2]:
+            extra = max(end - keys.shape[2], 64, keys.shape[2] // 4)
+            keys, values = _widen(keys, extra), _widen(values, extra)
+        keys[:, :, start:end].copy_(key_states)
+        values[:, :, start:end].copy_(value_states)
+        self._adopt(keys, values, end)
+        return self.keys, self.values
+
+    def get_seq_length(self) -> int:
+        """Tokens held, padding included."""
+        return self._length
+
+    def keep(self, rows: Tensor, start: int) -> None:
+        """Keeps these rows of the batch and drops the first ``start`` tokens (padding of every kept row)."""
+        assert self._buffers is not None
+        keys, values = (buffer[:, :, start:].index_select(0, rows) for buffer in self._buffers)
+        self._adopt(keys, values, self._length - start)
+
+
+def _widen(buffer: Tensor, extra: int) -> Tensor:
+    batch, heads, capacity, dim = buffer.shape
+    wider = buffer.new_empty(batch, heads, capacity + extra, dim)
+    wider[:, :, :capacity].copy_(buffer)
+    return wider
+
+
+def stack_right_aligned(rows: Sequence[KeyValues | None], lengths: Sequence[int], room: int = 0) -> Cache | None:
+    """One batch cache from single sequences, each pushed against the right edge and padded with zeros.
+
+    Args:
+        rows: One entry per batch row; None for a row without any past. An entry may be longer than wanted.
+        lengths: How many leading tokens of each entry to take.
+        room: Spare capacity in tokens for what will be generated.
+
+    Returns:
+        The cache, or None where no row has a past.
+    """
+    width = max(lengths)
+    first = next((row for row, length in zip(rows, lengths, strict=True) if row is not None and length), None)
+    if width == 0 or first is None:
+        return None
+    layers = []
+    for index, pair in enumerate(first):
+        # Zeros, not empty memory: padding is masked, but a stray NaN would survive a weight of zero.
+        buffers = [part.new_zeros(len(rows), part.shape[0], width + room, part.shape[2]) for part in pair]
+        for batch, (row, length) in enumerate(zip(rows, lengths, strict=True)):
+            if row is not None and length:
+                for buffer, part in zip(buffers, row[index], strict=True):
+                    buffer[batch, :, width - length : width].copy_(part[:, :length])
+        layers.append(GrowingLayer.holding(buffers[0], buffers[1], width))
+    return Cache(layers=layers)
+
+
+def row_of(cache: Any, batch: int, length: int) -> KeyValues:
+    """The last ``length`` tokens of one row of a batch cache, as views."""
+    return [(layer.keys[batch, :, -length:], layer.values[batch, :, -length:]) for layer in cache.layers]
+
+
+def head_of(sequence: KeyValues, length: int) -> KeyValues:
+    """The first ``length`` tokens of a sequence, as views."""
+    return [(keys[:, :length], values[:, :length]) for keys, values in sequence]
+
+
+class PrefixCache:
+    """An LRU of prompt prefixes with their keys and values.
+
+    A lookup finds the entry that shares the longest beginning with a prompt: in lexicographic order that is a
+    neighbour of the place where the prompt would stand, so no entry but two is ever compared.
+
+    Args:
+        max_tokens: Bound on the tokens held, all entries together; 0 holds nothing.
+    """
+
+    def __init__(self, max_tokens: int) -> None:
+        self.max_tokens = max_tokens
+        self._sorted: list[TokenIds] = []
+        self._entries: OrderedDict[TokenIds, KeyValues] = OrderedDict()
+        self._tokens = 0
+
+    @property
+    def tokens(self) -> int:
+        """Tokens held at present."""
+        return self._tokens
+
+    def __len__(self) -> int:
+        return len(self._sorted)
+
+    def longest(self, ids: TokenIds) -> tuple[int, KeyValues | None]:
+        """The longest stored beginning of ``ids``: its length and the entry that holds it (0, None if none)."""
+        place = bisect_left(self._sorted, ids)
+        best, found = 0, None
+        for neighbour in self._sorted[max(place - 1, 0) : place + 1]:
+            shared = common_prefix(ids, neighbour)
+            if shared > best:
+                best, found = shared, neighbour
+        if found is None:
+            return 0, None
+        self._entries.move_to_end(found)
+        return best, self._entries[found]
+
+    def insert(self, ids: TokenIds, sequence: KeyValues) -> None:
+        """Stores a copy of the keys and values of ``ids`` (all its tokens), evicting what was used least lately."""
+        if not 0 < len(ids) <= self.max_tokens:
+            return
+        place = bisect_left(self._sorted, ids)
+        after = self._sorted[place] if place < len(self._sorted) else ()
+        if after[: len(ids)] == ids:
+            self._entries.move_to_end(after)
+            return
+        before = self._sorted[place - 1] if place else ()
+        if before and ids[: len(before)] == before:
+            self._drop(before)
+        insort(self._sorted, ids)
+        self._entries[ids] = [
+            (keys.contiguous().clone(), values.contiguous().clone()) for keys, values in sequence
+        ]
+        self._tokens += len(ids)
+        while self._tokens > self.max_tokens:
+            self._drop(next(iter(self._entries)))
+
+    def clear(self) -> None:
+        """Forgets everything."""
+        self._sorted.clear()
+        self._entries.clear()
+        self._tokens = 0
+
+    def _drop(self, ids: TokenIds) -> None:
+        del self._entries[ids]
+        del self._sorted[bisect_left(self._sorted, ids)]
+        self._tokens -= len(ids)
+
+
+def common_prefix(one: TokenIds, other: TokenIds) -> int:
+    """How many leading tokens two sequences share (by bisection over C-speed slice comparisons)."""
+    low, high = 0, min(len(one), len(other))
+    if one[:high] == other[:high]:
+        return high
+    while high - low > 1:
+        middle = (low + high) // 2
+        if one[low:middle] == other[low:middle]:
+            low = middle
+        else:
+            high = middle
+    return low
+
+
+def padding_mask(lengths: Sequence[int], width: int, room: int, device: torch.device) -> Tensor:
+    """Boolean ``[rows, width + room]``: False left of a row of that length that is right-aligned at ``width``."""
+    columns = torch.arange(width + room, device=device)
+    starts = width - torch.tensor(lengths, device=device)
+    return columns[None, :] >= starts[:, None]

@@ -1,0 +1,201 @@
+"""The decode loop of the local backends: many rows at once, every row on its own terms.
+
+``generate`` of transformers takes one temperature, one stop criterion and one random stream for a whole batch; here
+each row has its own, so that requests of different chains can share a pass of the model. Imports torch; only the
+local backends import it, and only once a model is loaded.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from .base import FinishReason
+from .citation_processor import OUTSIDE, CitationConstraint, State, restrict
+from .hf_cache import TokenIds, padding_mask, stack_right_aligned
+from .hf_forward import Forward
+from .hf_prefill import Reading
+from .hf_sampling import choose, chosen_logprobs
+from .hf_tokens import TokenTable
+
+
+@dataclass
+class SampleJob:
+    """What a sample request asks of the model, in tokens.
+
+    Attributes:
+        prompt: Prompt tokens.
+        n: Completions wanted.
+        max_tokens: Bound on the tokens of each.
+        temperature: 0 is greedy.
+        seed: Seed of the draws, None for fresh entropy.
+        stop: Byte strings that end a completion.
+        allowed: Ids that may be cited; None leaves citations unconstrained.
+        top: How many alternatives to report per token; None reports no log-probabilities.
+        abandoned: Set once nobody waits any more; its rows end at the next step.
+    """
+
+    prompt: TokenIds
+    n: int = 1
+    max_tokens: int = 256
+    temperature: float = 1.0
+    seed: int | None = None
+    stop: tuple[bytes, ...] = ()
+    allowed: tuple[str, ...] | None = None
+    top: int | None = None
+    abandoned: bool = False
+
+    @property
+    def rows(self) -> int:
+        """Rows of a batch: one per completion."""
+        return self.n
+
+
+@dataclass
+class Row:
+    """One completion while it is written.
+
+    Attributes:
+        job: What was asked.
+        reading: The prompt as it was read.
+        uniforms: Its random numbers, ``[max_tokens]``.
+        constraint: What may be cited, None if free.
+        tokens: What has been written, the end token included.
+        data: Its bytes.
+        finish: Why it ended, None while it has not.
+        cut: Bytes of text before the stop string, None where there was none.
+        logprobs: Nats per token under the untempered, unconstrained model; empty unless asked for.
+        top: The likeliest tokens at each step: (id, nats).
+        state: Where its text stands for the constraint.
+    """
+
+    job: SampleJob
+    reading: Reading
+    uniforms: Tensor
+    constraint: CitationConstraint | None = None
+    tokens: list[int] = field(default_factory=list)
+    data: bytearray = field(default_factory=bytearray)
+    finish: FinishReason | None = None
+    cut: int | None = None
+    logprobs: list[float] = field(default_factory=list)
+    top: list[list[tuple[int, float]]] = field(default_factory=list)
+    state: State = OUTSIDE
+
+    def add(self, token: int, piece: bytes) -> None:
+        """Takes in the bytes of a token that is no end token, and ends the row where that is due."""
+        searched = len(self.data)
+        self.data += piece
+        for stop in self.job.stop:
+            found = self.data.find(stop, max(searched - len(stop) + 1, 0))
+            if found >= 0 and (self.cut is None or found < self.cut):
+                self.finish, self.cut = "stop", found
+        if self.finish is None and len(self.tokens) >= self.job.max_tokens:
+            self.finish = "length"
+        if self.constraint is not None:
+            self.state = self.constraint.advance(self.state, token)
+
+
+class Decoder:
+    """Writes the completions of some rows.
+
+    Args:
+        forward: The model.
+        table: Bytes of its tokens.
+        ends: Token ids that end a text.
+        rows: The rows, their prompts read; they are filled in.
+    """
+
+    def __init__(self, forward: Forward, table: TokenTable, ends: frozenset[int], rows: Sequence[Row]) -> None:
+        self._forward, self._pieces, self._ends = forward, table.pieces, ends
+        device = forward.device
+        self._live = list(rows)
+        lengths = [len(row.reading.ids) for row in rows]
+        self._width = max(lengths)  # tokens in the cache, padding included
+        self._pads = [self._width - length for length in lengths]
+        longest = max(row.job.max_tokens for row in rows)
+        self._mask = padding_mask(lengths, self._width, longest, device)
+        self._positions = torch.tensor(lengths, device=device)[:, None]
+        self._temperature = torch.tensor([row.job.temperature for row in rows], device=device)
+        self._uniforms = torch.zeros(len(rows), longest, dtype=torch.float64)
+        for index, row in enumerate(rows):
+            self._uniforms[index, : len(row.uniforms)] = row.uniforms
+        self._uniforms = self._uniforms.to(device)
+        self._cache: Any
+        if forward.batchable:
+            self._cache = stack_right_aligned([row.reading.past for row in rows], lengths, min(longest, 64))
+        else:
+            self._cache = copy.deepcopy(rows[0].reading.state)
+        self._logits = torch.stack([row.reading.logits[-1] for row in rows])
+
+    def run(self) -> None:
+        """Decodes until every row has ended."""
+        step = 0
+        while True:
+            tokens = self._pick(step)
+            self._record(tokens.tolist())
+            kept = [index for index, row in enumerate(self._live) if row.finish is None]
+            if not kept:
+                return
+            if len(self._live) - len(kept) >= max(1, len(self._live) // 4):
+                tokens = self._drop(kept, tokens)
+            self._width += 1
+            mask = self._mask[:, : self._width] if any(self._pads) else None
+            logits, self._cache = self._forward(tokens[:, None], mask, self._positions, self._cache)
+            self._logits = logits[:, 0]
+            self._positions = self._positions + 1
+            step += 1
+
+    def _pick(self, step: int) -> Tensor:
+        """The next token of every row, within what each may write; log-probabilities on the way."""
+        logits = self._logits
+        if any(row.constraint is not None for row in self._live):
+            logits = logits.clone()
+            for index, row in enumerate(self._live):
+                if row.constraint is not None and row.finish is None:
+                    remaining = row.job.max_tokens - len(row.tokens)
+                    restrict(logits[index], row.constraint.restriction(row.state, remaining))
+        tokens = choose(logits, self._temperature, self._uniforms[:, step])
+        top = max((row.job.top for row in self._live if row.job.top is not None), default=None)
+        if top is not None:
+            self._note_logprobs(tokens, top)
+        return tokens
+
+    def _note_logprobs(self, tokens: Tensor, top: int) -> None:
+        chosen, ids, values = chosen_logprobs(self._logits, tokens, top)
+        for index, row in enumerate(self._live):
+            if row.job.top is not None and row.finish is None:
+                row.logprobs.append(chosen[index])
+                alternatives = zip(ids[index], values[index], strict=True)
+                row.top.append(list(alternatives)[: row.job.top])
+
+    def _record(self, tokens: Sequence[int]) -> None:
+        """Appends a token to every row that is still being written, and ends the rows that are done."""
+        for row, token in zip(self._live, tokens, strict=True):
+            if row.finish is not None:
+                continue
+            row.tokens.append(token)
+            if row.job.abandoned:
+                row.finish = "other"
+            elif token in self._ends:
+                row.finish = "stop"
+            else:
+                row.add(token, self._pieces[token] if token < len(self._pieces) else b"")
+
+    def _drop(self, kept: Sequence[int], tokens: Tensor) -> Tensor:
+        """Leaves the ended rows, and the padding that only they needed, out of the batch."""
+        index = torch.tensor(kept, device=tokens.device)
+        start = min(self._pads[row] for row in kept)
+        for layer in self._cache.layers:
+            layer.keep(index, start)
+        self._live = [self._live[row] for row in kept]
+        self._pads = [self._pads[row] - start for row in kept]
+        self._width -= start
+        self._mask = self._mask[index, start:]
+        self._positions, self._temperature = self._positions[index], self._temperature[index]
+        self._uniforms = self._uniforms[index]
+        return tokens[index]

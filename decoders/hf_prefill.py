@@ -1,0 +1,167 @@
+"""Reading prompts: every prefix that several prompts share, or that was read before, is computed once.
+
+Imports torch; only the local backends import it, and only once a model is loaded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from .hf_cache import (
+    KeyValues,
+    PrefixCache,
+    TokenIds,
+    common_prefix,
+    head_of,
+    padding_mask,
+    row_of,
+    stack_right_aligned,
+)
+from .hf_forward import Forward
+
+MIN_SAVING = 24
+"""Tokens that computing a shared prefix first must save, for it to be worth an extra pass of the model."""
+
+MAX_PASS_TOKENS = 16384
+"""Tokens (padding included) in one pass, so that a large batch of long prompts does not exhaust memory."""
+
+
+@dataclass
+class Reading:
+    """One sequence to be read.
+
+    Attributes:
+        ids: The tokens to feed.
+        keep: For how many of the last positions the logits are wanted (at least 1).
+        reused: Leading tokens that did not have to be computed for this reading (set by reading).
+        logits: ``[keep, vocabulary]`` in float32 (set by reading).
+        past: Keys and values of ``ids`` (set by reading).
+        state: In place of ``past``, the cache of a model whose memory is more than keys and values.
+    """
+
+    ids: TokenIds
+    keep: int = 1
+    reused: int = 0
+    logits: Tensor = field(default_factory=lambda: torch.empty(0))
+    past: KeyValues = field(default_factory=list)
+    state: Any = None
+
+    @property
+    def reusable(self) -> TokenIds:
+        """The tokens whose logits are not wanted: only these may come out of a cache."""
+        return self.ids[: len(self.ids) - self.keep]
+
+
+@dataclass
+class _Row:
+    """A reading with what is already known of it."""
+
+    reading: Reading
+    known: int
+    past: KeyValues | None
+
+    @property
+    def fresh(self) -> int:
+        return len(self.reading.ids) - self.known
+
+
+def read(forward: Forward, readings: Sequence[Reading], prefixes: PrefixCache) -> None:
+    """Reads distinct sequences together and fills in their ``logits``, ``past`` and ``reused``.
+
+    Args:
+        forward: The model.
+        readings: Distinct sequences.
+        prefixes: Prefixes known from earlier calls; what is read here is added to it.
+    """
+    rows = [_Row(reading, *prefixes.longest(reading.reusable)) for reading in readings]
+    for row in rows:
+        row.reading.reused = row.known
+    _read_shared(forward, rows)
+    for bucket in _buckets(rows):
+        _read_bucket(forward, bucket)
+    for row in rows:
+        # Only the part before the wanted logits and one token more: the prompt, not a scored continuation.
+        length = len(row.reading.reusable) + 1
+        prefixes.insert(row.reading.ids[:length], head_of(row.reading.past, length))
+
+
+def _read_shared(forward: Forward, rows: Sequence[_Row]) -> None:
+    """Computes each prefix that enough rows of this batch share, and lets them start from it."""
+    shared = [(length, members) for length, members in _groups(rows)]
+    heads = [_Row(Reading(members[0].reading.ids[:length]), members[0].known, members[0].past) for length, members in shared]
+    for bucket in _buckets(heads):
+        _read_bucket(forward, bucket)
+    for head, (length, members) in zip(heads, shared, strict=True):
+        for index, member in enumerate(members):
+            member.known, member.past = length, head.reading.past
+            if index:  # the first of them is the one that pays
+                member.reading.reused = length
+
+
+def _groups(rows: Sequence[_Row]) -> list[tuple[int, list[_Row]]]:
+    """Rows that share a beginning worth computing first: (shared length, rows with the best-informed first)."""
+    ordered = sorted(rows, key=lambda row: row.reading.reusable)
+    groups: list[tuple[int, list[_Row]]] = []
+    start = 0
+    while start < len(ordered):
+        members, length, saving = [ordered[start]], len(ordered[start].reading.reusable), 0
+        for row in ordered[start + 1 :]:
+            shorter = common_prefix(ordered[start].reading.ids[:length], row.reading.reusable)
+            known = max(max(member.known for member in members), row.known)
+            wider = (shorter - known) * len(members)
+            if wider < max(saving, MIN_SAVING):
+                break
+            members, length, saving = [*members, row], shorter, wider
+        if len(members) > 1:
+            members.sort(key=lambda row: -row.known)
+            groups.append((length, members))
+        start += len(members)
+    return groups
+
+
+def _buckets(rows: Sequence[_Row]) -> list[list[_Row]]:
+    """Rows of similar length to compute together, so that little of a pass is padding."""
+    buckets: list[list[_Row]] = []
+    for row in sorted(rows, key=lambda row: (row.reading.keep > 1, row.fresh)):
+        last = buckets[-1] if buckets else None
+        if (
+            last is not None
+            and row.fresh <= 2 * last[0].fresh + 16
+            and row.fresh * (len(last) + 1) <= MAX_PASS_TOKENS
+            and (row.reading.keep > 1) == (last[0].reading.keep > 1)
+        ):
+            last.append(row)
+        else:
+            buckets.append([row])
+    return buckets
+
+
+def _read_bucket(forward: Forward, rows: Sequence[_Row]) -> None:
+    """One pass of the model over right-aligned rows.
+
+    Every row feeds the same number of tokens. A row that knows more than it must feeds some known tokens again in
+    the place of padding, so that no gap stands between its past and its new tokens: all padding is on the left,
+    which is what position ids, sliding windows and ALiBi of every architecture agree with.
+    """
+    width = max(row.fresh for row in rows)
+    totals = [len(row.reading.ids) for row in rows]
+    pasts = [max(total - width, 0) for total in totals]
+    cache = stack_right_aligned([row.past for row in rows], pasts)
+    longest = max(totals)
+    tokens = torch.zeros(len(rows), width, dtype=torch.long)
+    for index, row in enumerate(rows):
+        fed = row.reading.ids[pasts[index] :]
+        tokens[index, width - len(fed) :] = torch.tensor(fed)
+    mask = padding_mask(totals, longest, 0, forward.device)
+    starts = torch.tensor([total - width for total in totals], device=forward.device)
+    positions = (starts[:, None] + torch.arange(width, device=forward.device)).clamp_(min=0)
+    keep = max(row.reading.keep for row in rows)
+    logits, cache = forward(tokens.to(forward.device), mask, positions, cache, keep)
+    for index, row in enumerate(rows):
+        row.reading.logits = logits[index, -row.reading.keep :]
+        row.reading.past = row_of(cache, index, totals[index])
