@@ -1,0 +1,107 @@
+"""One HTTP client per event loop, closed when its loop ends.
+
+A connection belongs to the event loop that opened it. A model object outlives loops: a script may call
+``asyncio.run`` several times, a notebook's loop never ends. So each loop gets a client of its own, and the client is
+closed *inside* its loop: it is held open by an asynchronous generator, and ``asyncio.run`` closes those before it
+closes the loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+from collections.abc import AsyncGenerator, Callable
+from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import urlsplit
+from weakref import WeakKeyDictionary
+
+from ..planner.errors import ConfigError
+
+if TYPE_CHECKING:
+    from openai import AsyncOpenAI
+
+
+class _Held(NamedTuple):
+    client: AsyncOpenAI
+    lifetime: AsyncGenerator[None, None]
+
+
+class Clients:
+    """The clients of one model object, by event loop.
+
+    Args:
+        make: Builds a client; called once per loop, inside it.
+    """
+
+    def __init__(self, make: Callable[[], AsyncOpenAI]) -> None:
+        self._make = make
+        self._held: WeakKeyDictionary[asyncio.AbstractEventLoop, _Held] = WeakKeyDictionary()
+
+    async def get(self) -> AsyncOpenAI:
+        """The running loop's client, made at the first call."""
+        loop = asyncio.get_running_loop()
+        for other in [other for other in self._held if other.is_closed()]:
+            del self._held[other]
+        held = self._held.get(loop)
+        if held is None:
+            client = self._make()
+            held = self._held[loop] = _Held(client, _keep_open(client))
+            await anext(held.lifetime)  # registers the generator with the loop; it does not suspend
+        return held.client
+
+    async def aclose(self) -> None:
+        """Closes the running loop's client; a later :meth:`get` makes a new one."""
+        held = self._held.pop(asyncio.get_running_loop(), None)
+        if held is not None:
+            await held.lifetime.aclose()
+
+
+async def _keep_open(client: AsyncOpenAI) -> AsyncGenerator[None, None]:
+    try:
+        yield
+    finally:
+        await client.close()
+
+
+def is_loopback(host: str) -> bool:
+    """Whether the host is this machine: ``localhost`` or a loopback address."""
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+class BaseURL(NamedTuple):
+    """A checked base URL: what is sent to, and what may be shown."""
+
+    full: str
+    shown: str
+    host: str
+
+
+def check_base_url(url: str) -> BaseURL:
+    """Checks an endpoint's base URL.
+
+    Raises:
+        ConfigError: It is not an http or https URL with a host, or it carries credentials or a query.
+    """
+    try:
+        parts = urlsplit(url.strip())
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        parts, host, port = urlsplit(""), None, None
+    if parts.scheme not in ("http", "https") or not host:
+        raise ConfigError(
+            "the base URL of an OpenAI-compatible endpoint must look like http://host:port/v1; "
+            "check base_url or OPENAI_BASE_URL"
+        )
+    if parts.username or parts.password or parts.query or parts.fragment:
+        # Clients write URLs to their logs, so a key must not be part of one.
+        raise ConfigError(
+            "the base URL of an endpoint must hold no user, password or query; give the key as OPENAI_API_KEY"
+        )
+    name = f"[{host}]" if ":" in host else host
+    shown = f"{parts.scheme}://{name}{f':{port}' if port else ''}{parts.path.rstrip('/')}"
+    return BaseURL(url.strip(), shown, host)
