@@ -14,7 +14,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from importlib import resources
 from typing import Any
 
@@ -62,9 +62,11 @@ class Apply:
 Expression = Number | Symbol | Apply
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Relation:
     """A comparison chain ``terms[0] ops[0] terms[1] ops[1] ...``; no operator means a bare expression.
+
+    Parsed relations are shared by text, so what is derived from one is remembered on it.
 
     Attributes:
         terms: At least one expression.
@@ -74,12 +76,12 @@ class Relation:
     terms: tuple[Expression, ...]
     ops: tuple[str, ...]
 
-    @property
+    @cached_property
     def symbols(self) -> frozenset[str]:
         """Every symbol that occurs."""
         return frozenset(name for term in self.terms for name in symbols_of(term))
 
-    @property
+    @cached_property
     def defines(self) -> str | None:
         """The symbol that ``symbol = expression`` defines (it may not occur on the right), else None."""
         if self.ops != ("=",) or not isinstance(self.terms[0], Symbol):
@@ -87,12 +89,12 @@ class Relation:
         name = self.terms[0].name
         return None if name in set(symbols_of(self.terms[1])) else name
 
-    @property
+    @cached_property
     def uses(self) -> frozenset[str]:
         """The symbols whose values the relation needs: all but the one it defines."""
         return self.symbols - {self.defines} if self.defines else self.symbols
 
-    @property
+    @cached_property
     def is_equation(self) -> bool:
         """Whether every operator is an equality, so that it can determine a symbol."""
         return bool(self.ops) and all(op == "=" for op in self.ops)

@@ -70,13 +70,19 @@ def links(plan: Plan) -> Links:
     )
 
 
-def supports(plan: Plan, item_id: str) -> tuple[str, ...]:
-    """Ids that an item rests on directly: its needs, what its text refers to, and the sources of its symbols."""
+def supports(plan: Plan, item_id: str, structure: Links | None = None) -> tuple[str, ...]:
+    """Ids that an item rests on directly: its needs, what its text refers to, and the sources of its symbols.
+
+    Args:
+        plan: The plan.
+        item_id: The item.
+        structure: The plan's links, where the caller holds them already.
+    """
     item = plan[item_id]
     found: dict[str, None] = dict.fromkeys(need for need in item.needs if need in plan)
     if item.check is not None:
         found.update(dict.fromkeys(sorted(ref for ref in item.check.refers if ref in plan)))
-    structure = links(plan)
+    structure = structure or links(plan)
     for symbol in sorted(item.uses):
         found.update(dict.fromkeys(structure.sources(symbol, item_id)))
     found.pop(item_id, None)

@@ -33,6 +33,8 @@ from ..planner.verdicts import (
 from ..planner.verifier import Judgement, Verifier
 from .memo import PlanMemo
 
+HOLE_SCORE = 1.0
+"""Score of an item whose only fault is something it lacks: the energy prices holes, through what rests on them."""
 MISSING_NEED_SCORE = 0.9
 """Score of an item whose only fault is a need it does not list."""
 OUT_OF_ORDER_SCORE = 0.75
@@ -119,7 +121,7 @@ class _Survey:
     def supports(self, item_id: str) -> tuple[str, ...]:
         found = self._supports.get(item_id)
         if found is None:
-            found = self._supports[item_id] = supports(self.plan, item_id)
+            found = self._supports[item_id] = supports(self.plan, item_id, self.links)
         return found
 
     def reach(self, roots: Sequence[str]) -> set[str]:
@@ -229,19 +231,19 @@ def _judge_item(item_id: str, facts: ItemFacts) -> Verdict:
     if facts.repeats:
         # Whatever else is wrong with a repetition goes away with it.
         return Verdict.failed(Duplicate(item=item_id, original=facts.repeats))
-    plain: list[Witness] = []
+    found: list[tuple[float, Witness]] = []
     if facts.changed:
-        plain.append(LockedChanged(item=item_id))
-    plain += [UnresolvedNeed(item=item_id, need=need) for need in facts.unresolved]
+        found.append((0.0, LockedChanged(item=item_id)))
     if facts.cycle:
-        plain.append(Cycle(members=facts.cycle))
-    plain += [UndefinedSymbol(item=item_id, symbol=symbol) for symbol in facts.undefined]
-    order = [OutOfOrder(item=item_id, needed=needed, symbol=symbol) for needed, symbol in facts.misplaced]
-    needs = [MissingNeed(item=item_id, symbol=symbol, definer=definer) for symbol, definer in facts.unlisted]
-    witnesses = (*plain, *order, *needs)
-    if witnesses:
-        score = 0.0 if plain else OUT_OF_ORDER_SCORE if order else MISSING_NEED_SCORE
-        return Verdict.failed(*witnesses, score=score)
+        found.append((0.0, Cycle(members=facts.cycle)))
+    found += [(HOLE_SCORE, UnresolvedNeed(item=item_id, need=need)) for need in facts.unresolved]
+    found += [(HOLE_SCORE, UndefinedSymbol(item=item_id, symbol=symbol)) for symbol in facts.undefined]
+    for needed, symbol in facts.misplaced:
+        found.append((OUT_OF_ORDER_SCORE, OutOfOrder(item=item_id, needed=needed, symbol=symbol)))
+    for symbol, definer in facts.unlisted:
+        found.append((MISSING_NEED_SCORE, MissingNeed(item=item_id, symbol=symbol, definer=definer)))
+    if found:
+        return Verdict.failed(*(witness for _, witness in found), score=min(score for score, _ in found))
     if facts.unused:
         advice = Unused(item=item_id)
         return Verdict(outcome="pass", score=1.0, reason=advice.line, witnesses=(advice,))
@@ -256,7 +258,8 @@ def _judge_goal(facts: GoalFacts) -> Verdict:
     if not facts.targeted and not facts.subgoals:
         witnesses.append(GoalNotReached(reason="the plan has no subgoal"))
     if witnesses:
-        return Verdict.failed(*witnesses)
+        only_open = len(witnesses) == len(facts.open)
+        return Verdict.failed(*witnesses, score=HOLE_SCORE if only_open else 0.0)
     if not facts.targeted:
         return Verdict.unknown("the goal names no target, so whether it is reached cannot be seen", score=1.0)
     return _PASS

@@ -9,7 +9,7 @@ from planneal.planner.plan import Item
 from planneal.planner.task import Task
 from planneal.planner.verdicts import GOAL
 from planneal.planner.verifier import Judgement, VerdictCache
-from planneal.verifiers.structure import MISSING_NEED_SCORE, OUT_OF_ORDER_SCORE, StructureVerifier
+from planneal.verifiers.structure import HOLE_SCORE, MISSING_NEED_SCORE, OUT_OF_ORDER_SCORE, StructureVerifier
 
 TASK = Task(question="How many wigs?", target="wigs")
 
@@ -40,10 +40,10 @@ def test_a_sound_plan_passes_everywhere():
 @pytest.mark.parametrize(
     ("lines", "item", "score", "expected"),
     [
-        (["S1: [wigs = nuts + 1]"], "S1", 0, ["S1 uses nuts, defined nowhere"]),
-        (["S1: [wigs = 4] <- S9"], "S1", 0, ["S1 needs S9, not in the plan"]),
-        (["S1: [wigs = 4]", "S2: [order: S1 < S7]"], "S2", 0, ["S2 needs S7, not in the plan"]),
-        (["S1: [wigs = 4]", "S2: [call: f(x=$S8.id)]"], "S2", 0, ["S2 needs S8, not in the plan"]),
+        (["S1: [wigs = nuts + 1]"], "S1", HOLE_SCORE, ["S1 uses nuts, defined nowhere"]),
+        (["S1: [wigs = 4] <- S9"], "S1", HOLE_SCORE, ["S1 needs S9, not in the plan"]),
+        (["S1: [wigs = 4]", "S2: [order: S1 < S7]"], "S2", HOLE_SCORE, ["S2 needs S7, not in the plan"]),
+        (["S1: [wigs = 4]", "S2: [call: f(x=$S8.id)]"], "S2", HOLE_SCORE, ["S2 needs S8, not in the plan"]),
         (["S1: [wigs = 4]", "S2: [wigs  =  4]"], "S2", 0, ["S2 repeats S1"]),
         (
             ["S2: [wigs = nuts + 3] <- S1", "S1: [nuts = 4]"],
@@ -80,12 +80,19 @@ def test_each_flaw_is_seen_with_its_line_and_price(lines, item, score, expected)
     [
         ["S1: [2 * wigs = 6]"],  # one equation gives one symbol
         ["S1: [wigs + nuts = 10]", "S2: [wigs - nuts = 2]"],  # two give two, in any order
-        ["S1: [wigs = 10 - nuts]", "S2: [nuts = wigs - 2]"],  # a circle of symbols is for the relations verifier
+        [
+            "S1: [wigs = 10 - nuts]",
+            "S2: [nuts = wigs - 2]",
+        ],  # a circle of symbols is for the relations verifier
         ["S1: [nuts = 4]", "S2: [nuts = 3 + 1]", "S3: [wigs = nuts] <- S2"],  # one of two rivals is needed
         ["C1: [wigs > 0]", "S1: [wigs = 4]"],  # a constraint may stand before what it is about
         ["S1: [wigs = 4 + 3 = 7]"],
         ["S1: [wigs = = 4]", "S2: [wigs = 4]"],  # malformed text is not structure's business
-        ["S1: [nuts = 4]", "S2: [order: S1 < S3] <- S1", "S3: [wigs = nuts] <- S1"],  # an order is no dependence
+        [
+            "S1: [nuts = 4]",
+            "S2: [order: S1 < S3] <- S1",
+            "S3: [wigs = nuts] <- S1",
+        ],  # an order is no dependence
     ],
 )
 def test_what_is_no_structural_flaw_passes(lines):
@@ -107,7 +114,12 @@ def test_one_equation_does_not_give_two_symbols():
         ("goal: g [2 * wigs]", ["S1: [wigs = 4]"], "pass", ""),
         ("goal: g [wigs]", ["C1: [wigs = 4]"], "pass", ""),
         ("goal: g", ["C1: be kind"], "fail", "goal is not reached: the plan has no subgoal"),
-        ("goal: g", ["S1: be kind"], "unknown", "the goal names no target, so whether it is reached cannot be seen"),
+        (
+            "goal: g",
+            ["S1: be kind"],
+            "unknown",
+            "the goal names no target, so whether it is reached cannot be seen",
+        ),
     ],
 )
 def test_the_goal(goal, lines, outcome, expected):
@@ -115,8 +127,22 @@ def test_the_goal(goal, lines, outcome, expected):
     assert (verdict.outcome, verdict.reason) == (outcome, expected)
 
 
+def test_holes_are_left_to_the_energy_to_price():
+    """Two holes in one item: filling either must be progress, so the item itself must not be priced for them."""
+    plan = plan_of("S1: [nuts = 4]", "S2: [wigs = nuts + cups + cats] <- S1", goal="goal: g [wigs + bags]")
+    verdicts = judged(plan).verdicts
+    assert {i for i, v in verdicts.items() if v.outcome == "fail"} == {"S2", GOAL}
+    assert verdicts["S2"].score == verdicts[GOAL].score == 1
+    malformed = plan_of("S1: [nuts = 4]", goal="goal: g [wigs + ]")
+    assert judged(malformed).verdicts[GOAL].score == 0
+
+
 def test_a_target_without_sense_is_malformed():
-    for target, start in (("wigs +", "goal is malformed"), ("wigs > 2", "goal is malformed"), ("9" * 99, "too large")):
+    for target, start in (
+        ("wigs +", "goal is malformed"),
+        ("wigs > 2", "goal is malformed"),
+        ("9" * 99, "too large"),
+    ):
         verdict = judged(plan_of("S1: [wigs = 4]", goal=f"goal: g [{target}]")).verdicts[GOAL]
         assert verdict.outcome == "fail"
         assert start in verdict.reason
