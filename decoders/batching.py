@@ -147,9 +147,7 @@ class Batcher(Generic[JobT, ResultT]):
         return results
 
 
-def _deliver(
-    batch: Sequence[tuple[JobT, asyncio.Future[ResultT]]], done: asyncio.Future[list[ResultT]]
-) -> None:
+def _deliver(batch: Sequence[tuple[JobT, asyncio.Future[ResultT]]], done: asyncio.Future[list[ResultT]]) -> None:
     """Gives each waiter that is still there its result, or an error of its own."""
     if done.cancelled():
         for _, future in batch:

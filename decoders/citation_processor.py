@@ -1,8 +1,8 @@
-"""Constrained decoding: a model that may cite can only cite items that exist.
+r"""Constrained decoding: a model that may cite can only cite items that exist.
 
 In an answer a ``[`` always opens a citation. While decoding, the text after the last unmatched ``[`` must stay the
 beginning of ``S2]`` or of ``S2, S3]`` with allowed ids, each at most once; everything outside brackets is free.
-The constraint works on the *bytes* of tokens, so any vocabulary will do: a token may hold ``[S``, ``= [``, ``]\\n``
+The constraint works on the *bytes* of tokens, so any vocabulary will do: a token may hold ``[S``, ``= [``, ``]\n``
 or a whole ``[S2]``. A group is opened only if it can still be closed within the tokens that are left, and the end
 of text is out of reach while one is open: a constrained text never holds an invalid or unclosed citation.
 

@@ -70,11 +70,10 @@ class HFModel(LanguageModel):
         stated = getattr(config, "temperature", None) if config is not None else None
         self._temperature = default_temperature if default_temperature is not None else stated or 1.0
         self._table = TokenTable(tokenizer)
-        self._engine = Engine(
-            Forward(model), self._table, self._ends, max_rows=max_rows, cache_tokens=cache_tokens
+        self._engine = Engine(Forward(model), self._table, self._ends, max_rows=max_rows, cache_tokens=cache_tokens)
+        self._batcher: Batcher[Job, tuple[Sampled | Scored, float]] = Batcher(
+            self._timed_run, max_rows=max_rows, window=window
         )
-        self._batcher: Batcher[Job, Sampled | Scored] = Batcher(self._timed_run, max_rows=max_rows, window=window)
-        self._share = 0.0
         self.capabilities = Capabilities(
             n=True,
             seed=True,
@@ -89,9 +88,7 @@ class HFModel(LanguageModel):
         )
 
     @classmethod
-    def load(
-        cls, repo_or_path: str, device: str | None = None, dtype: str | None = None, **options: Any
-    ) -> HFModel:
+    def load(cls, repo_or_path: str, device: str | None = None, dtype: str | None = None, **options: Any) -> HFModel:
         """Loads a model and its tokenizer.
 
         Args:
@@ -211,7 +208,7 @@ class HFModel(LanguageModel):
         except BatchFailed as exc:
             raise ModelError(f"{self.name} failed: {type(exc.__cause__).__name__}: {exc}") from exc.__cause__
 
-    def _timed_run(self, jobs: Sequence[Job]) -> list[Any]:
+    def _timed_run(self, jobs: Sequence[Job]) -> list[tuple[Sampled | Scored, float]]:
         """The batch's answers, each with an equal share of the seconds it took."""
         started = self._clock()
         answers = self._engine.run(jobs)

@@ -168,9 +168,7 @@ class PrefixCache:
         if before and ids[: len(before)] == before:
             self._drop(before)
         insort(self._sorted, ids)
-        self._entries[ids] = [
-            (keys.contiguous().clone(), values.contiguous().clone()) for keys, values in sequence
-        ]
+        self._entries[ids] = [(keys.contiguous().clone(), values.contiguous().clone()) for keys, values in sequence]
         self._tokens += len(ids)
         while self._tokens > self.max_tokens:
             self._drop(next(iter(self._entries)))

@@ -127,7 +127,7 @@ class Decoder:
         self._uniforms = self._uniforms.to(device)
         self._cache: Any
         if forward.batchable:
-            self._cache = stack_right_aligned([row.reading.past for row in rows], lengths, min(longest, 64))
+            self._cache = stack_right_aligned([row.reading.past for row in rows], lengths, min(longest, 256))
         else:
             self._cache = copy.deepcopy(rows[0].reading.state)
         self._logits = torch.stack([row.reading.logits[-1] for row in rows])

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 from transformers.cache_utils import Cache, DynamicCache, DynamicLayer, DynamicSlidingWindowLayer
 
+from ..planner.errors import ConfigError
 from .hf_cache import GrowingLayer
 
 
@@ -20,6 +21,9 @@ class Forward:
 
     Args:
         model: An ``AutoModelForCausalLM`` in evaluation mode.
+
+    Raises:
+        ConfigError: The architecture keeps its past in a way of its own.
 
     Attributes:
         batchable: Whether the model's whole memory is keys and values per token. Recurrent and hybrid
@@ -32,6 +36,10 @@ class Forward:
         accepted = inspect.signature(model.forward).parameters
         self._takes_keep = "logits_to_keep" in accepted
         self._takes_positions = "position_ids" in accepted
+        names = [name for name in ("past_key_values", "cache_params") if name in accepted]
+        if not names:
+            raise ConfigError(f"{type(model).__name__} takes no cache that transformers manages; use another model")
+        self._cache_name = names[0]
         own = DynamicCache(config=model.config).layers
         self.batchable = all(type(layer) in (DynamicLayer, DynamicSlidingWindowLayer) for layer in own)
         sliding = any(isinstance(layer, DynamicSlidingWindowLayer) for layer in own)
@@ -75,6 +83,6 @@ class Forward:
         elif mask is not None:
             mask = mask.long()
         output = self.model(
-            input_ids=tokens, attention_mask=mask, past_key_values=cache, use_cache=True, **options
+            input_ids=tokens, attention_mask=mask, use_cache=True, **{self._cache_name: cache}, **options
         )
         return output.logits[:, -keep:].float(), cache

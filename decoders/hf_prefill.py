@@ -92,8 +92,8 @@ def read(forward: Forward, readings: Sequence[Reading], prefixes: PrefixCache) -
 
 def _read_shared(forward: Forward, rows: Sequence[_Row]) -> None:
     """Computes each prefix that enough rows of this batch share, and lets them start from it."""
-    shared = [(length, members) for length, members in _groups(rows)]
-    heads = [_Row(Reading(members[0].reading.ids[:length]), members[0].known, members[0].past) for length, members in shared]
+    shared = _groups(rows)
+    heads = [_Row(Reading(first.reading.ids[:length]), first.known, first.past) for length, (first, *_) in shared]
     for bucket in _buckets(heads):
         _read_bucket(forward, bucket)
     for head, (length, members) in zip(heads, shared, strict=True):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 _BYTE_TOKEN = re.compile(r"<0x([0-9A-Fa-f]{2})>")
@@ -83,16 +83,14 @@ def _pieces(tokenizer: Any) -> list[bytes]:
     return pieces
 
 
-def _converter(tokenizer: Any) -> Any:
+def _converter(tokenizer: Any) -> Callable[[int, str], bytes]:
     """A function (id, token string) -> bytes that suits the tokenizer's decoder."""
     kinds, described = _decoder_kinds(tokenizer)
     if "ByteLevel" in kinds:
         alphabet = _byte_alphabet()
-        return lambda index, token: bytes(
-            alphabet[c] for c in token if c in alphabet
-        ) if all(c in alphabet for c in token) else token.encode()
+        return lambda _, token: _byte_level(alphabet, token)
     if "Metaspace" in kinds or "ByteFallback" in kinds or "\u2581" in described:
-        return _sentencepiece
+        return lambda _, token: _sentencepiece(token)
     return _by_decoding(tokenizer)
 
 
@@ -114,12 +112,17 @@ def _byte_alphabet() -> dict[str, int]:
     return table
 
 
-def _sentencepiece(index: int, token: str) -> bytes:
+def _byte_level(alphabet: dict[str, int], token: str) -> bytes:
+    known = [alphabet[character] for character in token if character in alphabet]
+    return bytes(known) if len(known) == len(token) else token.encode()
+
+
+def _sentencepiece(token: str) -> bytes:
     match = _BYTE_TOKEN.fullmatch(token)
     return bytes([int(match[1], 16)]) if match else token.replace("\u2581", " ").encode()
 
 
-def _by_decoding(tokenizer: Any) -> Any:
+def _by_decoding(tokenizer: Any) -> Callable[[int, str], bytes]:
     """For decoders of other kinds: what a token adds after a letter, as the tokenizer itself decodes it."""
     anchor = tokenizer("a", add_special_tokens=False)["input_ids"][:1]
     head = len(_decode(tokenizer, anchor))
