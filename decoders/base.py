@@ -70,7 +70,8 @@ class SampleRequest(BaseModel):
 
     def key(self) -> str:
         """SHA-256 of the canonical JSON: equal requests, equal keys (the seed is part of it)."""
-        canonical = json.dumps(self.model_dump(mode="json", exclude={"max_attempts"}), sort_keys=True, separators=(",", ":"))
+        content = self.model_dump(mode="json", exclude={"max_attempts"})
+        canonical = json.dumps(content, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()
 
 
@@ -225,9 +226,9 @@ class LanguageModel(ABC):
         """The most that one :meth:`sample` of this request can cost when every call succeeds at once."""
         prompt = self.prompt_bound(request.messages)
         calls = 1 if self.capabilities.n else request.n
-        return Usage(
-            prompt_tokens=prompt * calls, completion_tokens=request.n * request.max_tokens, calls=calls
-        )
+        completion = request.n * request.max_tokens
+        flops = 2.0 * (self.capabilities.parameters or 0) * (prompt * calls + completion)
+        return Usage(prompt_tokens=prompt * calls, completion_tokens=completion, calls=calls, flops=flops)
 
     def out_of_scope(self, question: str) -> str | None:
         """Why this model should not be asked this question, or None where it may be asked anything."""

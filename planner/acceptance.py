@@ -1,7 +1,7 @@
 r"""Acceptance rules: how much worse a proposal may be and still be taken.
 
 Sign convention: :math:`\Delta E = E(\text{proposal}) - E(\text{incumbent})`, negative is an improvement;
-:math:`\log q = \ln q(\text{proposal} \to \text{incumbent}) - \ln q(\text{incumbent} \to \text{proposal})` (reverse minus forward);
+:math:`\log q = \ln q(x \to y \text{ reversed}) - \ln q(x \to y)` for incumbent *x* and proposal *y* (reverse minus forward);
 :math:`u \sim U(0, 1)`. Every rule is one function, :meth:`AcceptanceRule.limit`: the largest corrected difference
 :math:`\Delta E - T \log q` that is accepted for this *u* and temperature *T*. Because the limit is known *before* the proposal is
 judged, a partial energy that already passes it rejects early, without paying for dearer verifiers and without

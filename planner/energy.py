@@ -1,10 +1,11 @@
 r"""Energy: what refinement minimises. Lower is better, every term is visible.
 
-For each verifier *v* with weight :math:`w_v` the cost of an item is :math:`c_v(i) = 1 - \mathrm{score}_v(i)` (0 where *v* has
-nothing to say). What the *task* asks, the demands *D*, are the locked items and the goal. A demand is only as good as
+For each verifier *v* with weight :math:`w_v` the cost of an item is :math:`c_v(i) = 1 - \mathrm{score}_v(i)`
+(0 where *v* has nothing to say). What the *task* asks, the demands *D*, are the locked items and the goal. A demand is only as good as
 what it rests on, so costs flow up the dependency graph:
 
-.. math::  C_v(i) = 1 - (1 - c_v(i)) \, (1 - \gamma \, \overline{C_v(\mathrm{support}(i))}), \qquad C_v(\text{hole}) = 1
+.. math::  C_v(i) = 1 - (1 - c_v(i)) \, (1 - \gamma \, \overline{C_v(\mathrm{support}(i))}),
+    \qquad C_v(\text{hole}) = 1
 
 with a *hole* for every symbol or id that an item needs and the plan lacks. The energy is
 

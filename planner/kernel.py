@@ -25,7 +25,7 @@ from .proposal import Feedback, Proposal, Proposer, ProposerState, View
 from .schedules import Schedule, ScheduleState
 from .task import Task
 from .verdicts import Assessment, Witness
-from .verifier import Verifier, VerdictCache
+from .verifier import VerdictCache, Verifier
 
 Decision = Literal[
     "accepted", "worse", "early", "malformed", "invalid", "unchanged", "reused_id", "nan", "no_room", "no_proposal"
@@ -117,7 +117,7 @@ class StepInfo:
     temperature: float
     new: Judged | None = None
     stages: tuple[str, ...] = ()
-    usage: Usage = Usage()
+    usage: Usage = field(default_factory=Usage)
     reason: str = ""
 
     @property
@@ -141,6 +141,7 @@ class Kernel:
         clock: Seconds, injected.
         progress: Share of the run that is over, for the schedule.
         room: Whether the answer to a plan would still fit the budget; asked before a plan is accepted.
+        admit: Raises ``BudgetExhausted`` where the next assessment does not fit; ``charge`` books what it cost.
         refresh_after: Rejections after which noisy verdicts on the incumbent are drawn afresh; 0 never.
     """
 
@@ -154,6 +155,7 @@ class Kernel:
     clock: Callable[[], float] = lambda: 0.0
     progress: Callable[[Chain], float] = lambda chain: 0.0
     room: Callable[[Plan], bool] = lambda plan: True
+    admit: Callable[[Usage], None] = lambda worst: None
     charge: Callable[[Usage], None] = lambda usage: None
     refresh_after: int = 5
 
@@ -162,6 +164,7 @@ class Kernel:
         self.exact = frozenset(v.name for v in self.verifiers if v.trust == "exact")
 
     async def _assess(self, verifier: Verifier, plan: Plan, draw: int) -> Assessment:
+        self.admit(Usage(verifier_calls=1))
         assessment = await verifier.assess(self.task, plan, cache=self.cache, draw=draw, clock=self.clock)
         self.charge(Usage(verifier_seconds=assessment.usage.verifier_seconds, verifier_calls=1))
         return assessment
@@ -274,7 +277,7 @@ class Kernel:
         asked: list[str] = []
         old = chain.current.energy
         for verifier in self.verifiers:
-            known.append(await self._assess(verifier, plan, 0))
+            known.append(await self._assess(verifier, plan, chain.draw))
             asked.append(verifier.name)
             partial = self.energy(plan, known, chain.anchor, self.exact)
             if len(known) < len(self.verifiers) and not accepts(limit, _least(partial, old), temperature, log_q):

@@ -95,14 +95,14 @@ class Budget(BaseModel):
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
-    tokens: int | None = Field(default=None, ge=1)
-    prompt_tokens: int | None = Field(default=None, ge=1)
-    completion_tokens: int | None = Field(default=None, ge=1)
-    calls: int | None = Field(default=None, ge=1)
-    verifier_calls: int | None = Field(default=None, ge=1)
-    verifier_seconds: float | None = Field(default=None, gt=0)
-    seconds: float | None = Field(default=None, gt=0)
-    flops: float | None = Field(default=None, gt=0)
+    tokens: int | None = Field(default=None, ge=0)
+    prompt_tokens: int | None = Field(default=None, ge=0)
+    completion_tokens: int | None = Field(default=None, ge=0)
+    calls: int | None = Field(default=None, ge=0)
+    verifier_calls: int | None = Field(default=None, ge=0)
+    verifier_seconds: float | None = Field(default=None, ge=0)
+    seconds: float | None = Field(default=None, ge=0)
+    flops: float | None = Field(default=None, ge=0)
 
     def exceeded_by(self, spent: Usage, elapsed: float = 0.0) -> tuple[str, float, float] | None:
         """The first cap that ``spent`` passes, as (limit, wanted, cap), or None where all hold."""
@@ -130,13 +130,21 @@ class Ledger:
     Args:
         budget: The caps.
         clock: Seconds since some fixed point; injected so that tests and replays control time.
+        parent: The ledger that this one is a share of; what is charged here is charged there too.
 
     The ledger is the run's single mutable account. ``admit`` and ``charge`` bracket every call: an admitted
     worst case is held until it is charged (or released), so calls in flight at once cannot overspend.
     """
 
-    def __init__(self, budget: Budget | None = None, *, clock: Callable[[], float] = lambda: 0.0) -> None:
+    def __init__(
+        self,
+        budget: Budget | None = None,
+        *,
+        clock: Callable[[], float] = lambda: 0.0,
+        parent: Ledger | None = None,
+    ) -> None:
         self.budget = budget or Budget()
+        self._parent = parent
         self._clock = clock
         self._started = clock()
         self._by_role: dict[Role, Usage] = {}
@@ -206,6 +214,35 @@ class Ledger:
         if ticket is not None:
             self._held.pop(ticket, None)
         self._by_role[role] = self._by_role.get(role, Usage()) + usage
+        if self._parent is not None:
+            self._parent.charge(role, usage)
+
+    def share(self, parts: int) -> list[Ledger]:
+        """Splits what is left, the reservation aside, into equal shares for chains that run side by side.
+
+        Each chain decides within its own share, so that what it may do does not depend on how fast its neighbours are.
+        Wall seconds are not divided: they pass for all at once.
+        """
+        used = self.spent + sum(self._held.values(), Usage()) + self._reserved
+        caps: dict[str, float | None] = {}
+        for limit in LIMITS:
+            cap = getattr(self.budget, limit)
+            if cap is None:
+                continue
+            if limit == "seconds":
+                caps[limit] = max(0.0, cap - self.elapsed)
+                continue
+            left = max(0.0, cap - _measure(used, limit, 0.0)) / parts
+            caps[limit] = int(left) if isinstance(cap, int) else left
+        return [Ledger(Budget(**caps), clock=self._clock, parent=self) for _ in range(parts)]
+
+    def check(self, worst: Usage, *, use_reserve: bool = False) -> None:
+        """Raises if ``worst`` does not fit, holding nothing.
+
+        Raises:
+            BudgetExhausted: It does not fit.
+        """
+        self.release(self.admit(worst, use_reserve=use_reserve))
 
     def release(self, ticket: int) -> None:
         """Frees what was held for a call that was not made or cost nothing."""

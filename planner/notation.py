@@ -102,7 +102,7 @@ def _item(item_id: str, body: _Body, *, locked: bool, default: Source, line: str
         return Item(
             id=item_id,
             text=body.text,
-            check=body.check,  # type: ignore[arg-type]  # the validator reads the one-line form
+            check=body.check,  # the validator reads the one-line form
             needs=body.needs,
             locked=locked,
             source=body.source or default,

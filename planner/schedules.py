@@ -1,7 +1,7 @@
 r"""Schedules: the temperature as a function of progress, and for modified Lam of what was accepted so far.
 
-A schedule is pure: ``init() -> state`` and ``update(state, progress, accepted) -> state``; the temperature is a field of the state. Progress
-runs from 0 to 1 (the larger of the shares of steps and of budget used). Temperatures are in units of energy.
+A schedule is pure: ``init() -> state`` and ``update(state, progress, accepted) -> state``; the temperature is a field
+of the state. Progress runs from 0 to 1 (the larger of the shares of steps and of budget used). Temperatures are in units of energy.
 """
 
 from __future__ import annotations
@@ -91,17 +91,17 @@ class Geometric(Schedule):
 def lam_target(progress: float) -> float:
     """Modified Lam's target acceptance rate: from 1 to 0.44 over 15%, 0.44 until 65%, then towards 0 (Boyan 1998)."""
     if progress < 0.15:
-        return 0.44 + 0.56 * 560.0 ** (-progress / 0.15)
+        return 0.44 + 0.56 * math.pow(560.0, -progress / 0.15)
     if progress < 0.65:
         return 0.44
-    return 0.44 * 440.0 ** (-(progress - 0.65) / 0.35)
+    return 0.44 * math.pow(440.0, -(progress - 0.65) / 0.35)
 
 
 class ModifiedLam(Schedule):
     r"""Acceptance-controlled cooling (Lam and Delosme 1988; Swartz 1993; Boyan 1998).
 
-    The running acceptance rate is smoothed over ``window`` steps, :math:`a \leftarrow a + (A - a)/w`, and the temperature is
-    multiplied by :math:`\phi` while the rate is above target and divided by it while below. Boyan's :math:`w = 500,
+    The running acceptance rate is smoothed over ``window`` steps, :math:`a \leftarrow a + (A - a)/w`, and the
+    temperature is multiplied by :math:`\phi` while the rate is above target and divided by it while below. Boyan's :math:`w = 500,
     \phi = 0.999` suit 10^5 steps; here :math:`\phi = 0.999^{500/w}` keeps the same change per window in short runs.
     """
 

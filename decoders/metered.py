@@ -1,0 +1,213 @@
+"""The metered model: every call is admitted by the ledger, charged to a role and recorded.
+
+Nothing in planneal calls a backend directly. A :class:`MeteredModel` is a language model like any other, bound to an
+:class:`Account` (which ledger pays, which chain it is, where events go) and to a role.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from ..planner.errors import BudgetExhausted, ModelError
+from ..planner.events import Bounded, Event, ModelCalled
+from ..planner.ledger import Ledger, Role, Usage
+from .base import LanguageModel, Message, SampleRequest, Samples, TokenScores
+
+
+class Account:
+    """Who pays and who records, for one chain.
+
+    Attributes:
+        chain: Number of the chain, -1 for the run as a whole.
+        ledger: The ledger that pays now; the loop replaces it by the chain's share every round.
+    """
+
+    def __init__(self, ledger: Ledger, chain: int = -1) -> None:
+        self.chain = chain
+        self.ledger = ledger
+        self._events: list[Event] = []
+        self._bounds: dict[str, int] = {}
+        self._told: set[str] = set()
+
+    def use(self, ledger: Ledger) -> None:
+        """Lets another ledger (a share of the run's) pay from now on."""
+        self.ledger = ledger
+
+    def record(self, event: Event) -> None:
+        """Keeps an event until the loop asks for it."""
+        self._events.append(event)
+
+    def bound(self, key: str, tokens: int) -> None:
+        """Notes a token count that a decision may rest on, so that a replay can repeat it without a tokenizer."""
+        if key not in self._told:
+            self._told.add(key)
+            self._bounds[key] = tokens
+
+    def drain(self) -> list[Event]:
+        """Hands over what piled up since the last time."""
+        events, self._events = self._events, []
+        if self._bounds:
+            events.insert(0, Bounded(chain=self.chain, bounds=dict(sorted(self._bounds.items()))))
+            self._bounds = {}
+        return events
+
+
+def prompt_key(messages: Sequence[Message]) -> str:
+    """Sixteen hex digits that identify the messages."""
+    canonical = json.dumps([[m.role, m.content] for m in messages], ensure_ascii=False)
+    return hashlib.sha256(canonical.encode()).hexdigest()[:16]
+
+
+class MeteredModel(LanguageModel):
+    """A model whose calls are admitted, charged and recorded.
+
+    Args:
+        inner: The backend.
+        account: Who pays and who records.
+        role: What the calls are for.
+    """
+
+    def __init__(self, inner: LanguageModel, account: Account, role: Role) -> None:
+        self._inner = inner
+        self._account = account
+        self._role = role
+        self.name = inner.name
+
+    @property
+    def capabilities(self) -> Any:  # type: ignore[override]  # what the backend has learnt by now
+        """The backend's capabilities."""
+        return self._inner.capabilities
+
+    def for_role(self, role: Role) -> MeteredModel:
+        """The same model on the same account in another role."""
+        return MeteredModel(self._inner, self._account, role)
+
+    def count_tokens(self, messages: Sequence[Message]) -> int | None:
+        """The backend's exact count, noted for replays."""
+        exact = self._inner.count_tokens(messages)
+        if exact is not None:
+            self._account.bound(prompt_key(messages), exact)
+        return exact
+
+    def prompt_bound(self, messages: Sequence[Message]) -> int:
+        """The backend's bound; exact ones are noted for replays."""
+        exact = self.count_tokens(messages)
+        return exact if exact is not None else self._inner.prompt_bound(messages)
+
+    def fits(self, request: SampleRequest) -> bool:
+        """Whether the request's worst case fits what is left."""
+        return self._account.ledger.fits(self.worst_case(request))
+
+    async def sample(self, request: SampleRequest) -> Samples:
+        """Draws completions within the budget.
+
+        Raises:
+            BudgetExhausted: The worst case does not fit; no call was made.
+            ModelError: The model could not answer; what that cost is charged.
+        """
+        request = self._bounded(request)
+        ledger = self._account.ledger
+        ticket = ledger.admit(self.worst_case(request))
+        try:
+            async with asyncio.timeout(self._seconds_left()):
+                samples = await self._inner.sample(request)
+        except ModelError as error:
+            self._failed(ledger, ticket, "sample", request.key(), request, error)
+            raise
+        except TimeoutError:
+            ledger.charge(self._role, Usage(retries=1, estimated=True), ticket=ticket)
+            raise BudgetExhausted("the budget's seconds ran out during a call", limit="seconds") from None
+        except BaseException:
+            ledger.release(ticket)
+            raise
+        ledger.charge(self._role, samples.usage, ticket=ticket)
+        response = {
+            "completions": [c.model_dump(mode="json", exclude_defaults=True) for c in samples],
+            "notes": list(samples.notes),
+        }
+        self._record("sample", request.key(), _shown(request), response, samples.usage)
+        return samples
+
+    async def score(self, prompt: str | Sequence[Message], continuation: str) -> TokenScores:
+        """Scores a continuation within the budget.
+
+        Raises:
+            BudgetExhausted: The worst case does not fit; no call was made.
+            ModelError: The model could not answer.
+        """
+        messages = (Message(role="user", content=prompt),) if isinstance(prompt, str) else tuple(prompt)
+        both = (*messages, Message(role="assistant", content=continuation))
+        key = f"{prompt_key(messages)}:{prompt_key(both)}"
+        ledger = self._account.ledger
+        size = self.capabilities.parameters or 0
+        tokens = self.prompt_bound(messages) + len(continuation.encode())
+        ticket = ledger.admit(Usage(prompt_tokens=tokens, calls=1, flops=2.0 * size * tokens))
+        request = {"messages": [m.model_dump() for m in messages], "continuation": continuation}
+        try:
+            scores = await self._inner.score(messages, continuation)
+        except ModelError as error:
+            self._failed(ledger, ticket, "score", key, request, error)
+            raise
+        except BaseException:
+            ledger.release(ticket)
+            raise
+        ledger.charge(self._role, scores.usage, ticket=ticket)
+        response = {"logprobs": list(scores.logprobs), "offsets": list(scores.offsets)}
+        self._record("score", key, request, response, scores.usage)
+        return scores
+
+    def out_of_scope(self, question: str) -> str | None:
+        """The backend's word."""
+        return self._inner.out_of_scope(question)
+
+    def _bounded(self, request: SampleRequest) -> SampleRequest:
+        """Keeps retries and top-ups within a cap on calls."""
+        ledger = self._account.ledger
+        cap = ledger.budget.calls
+        if cap is None:
+            return request
+        left = max(1, cap - ledger.spent.calls - ledger.spent.retries - ledger.reserved.calls)
+        return request.model_copy(update={"max_attempts": min(left, request.max_attempts or left)})
+
+    def _seconds_left(self) -> float | None:
+        ledger = self._account.ledger
+        return None if ledger.budget.seconds is None else max(0.0, ledger.budget.seconds - ledger.elapsed)
+
+    def _failed(
+        self, ledger: Ledger, ticket: int, method: str, key: str, request: Any, error: ModelError
+    ) -> None:
+        usage = error.usage if isinstance(error.usage, Usage) else Usage()
+        ledger.charge(self._role, usage, ticket=ticket)
+        shown = _shown(request) if isinstance(request, SampleRequest) else request
+        self._record(method, key, shown, None, usage, error)
+
+    def _record(
+        self,
+        method: str,
+        key: str,
+        request: dict[str, Any],
+        response: dict[str, Any] | None,
+        usage: Usage,
+        error: ModelError | None = None,
+    ) -> None:
+        self._account.record(
+            ModelCalled(
+                role=self._role,
+                chain=self._account.chain,
+                method=method,  # type: ignore[arg-type]
+                key=key,
+                request=request,
+                response=response,
+                error=str(error) if error is not None else None,
+                error_type=type(error).__name__ if error is not None else None,
+                usage=usage,
+            )
+        )
+
+
+def _shown(request: SampleRequest) -> dict[str, Any]:
+    return request.model_dump(mode="json", exclude_defaults=True, exclude={"max_attempts"})
