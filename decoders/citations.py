@@ -1,0 +1,67 @@
+"""Citations in an answer: ``wigs = 14 [S3]``, ``so it holds [S1, C2]``. Reading them, nothing more."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+_CITATION = re.compile(r"\[\s*([CIS][1-9][0-9]{0,5}(?:\s*[,;]\s*[CIS][1-9][0-9]{0,5})*)\s*\]")
+_ANSWER_LINE = re.compile(r"^\W*(?:final\s+)?answer\W*?[:=]\s*(.+?)\s*$", re.IGNORECASE)
+
+
+class Cited(NamedTuple):
+    """A line of an answer, taken apart.
+
+    Attributes:
+        text: The line without its citations.
+        citations: Item ids it cites, in order, without repetition.
+        final: The value, where the line is the ``answer:`` line.
+    """
+
+    text: str
+    citations: tuple[str, ...]
+    final: str | None
+
+
+def read_line(line: str) -> Cited:
+    """Takes one line of an answer apart."""
+    ids: dict[str, None] = {}
+    for match in _CITATION.finditer(line):
+        ids.update(dict.fromkeys(part.strip() for part in re.split("[,;]", match.group(1))))
+    text = " ".join(_CITATION.sub(" ", line).split())
+    found = _ANSWER_LINE.match(text)
+    final = found.group(1).strip(" *_`").rstrip(".") if found else None
+    return Cited(text, tuple(ids), final or None)
+
+
+def read_answer(text: str) -> list[Cited]:
+    """Every non-empty line of an answer, taken apart."""
+    return [read_line(line) for line in text.split("\n") if line.strip()]
+
+
+_RELATION = re.compile(r"[A-Za-z0-9_(][A-Za-z0-9_+\-*/%^(). \t]*(?:(?:==|!=|<=|>=|=|<|>)[A-Za-z0-9_+\-*/%^(). \t]+)+")
+
+
+def statements(text: str) -> list[str]:
+    """Stretches of a claim that look like relations: the whole text if it is one, else candidates inside prose.
+
+    In prose the words before a symbol do not belong to the relation: of ``so the total wigs = 2 * 7`` the
+    candidate is ``wigs = 2 * 7``.
+    """
+    text = text.strip().rstrip(".;,")
+    found: list[str] = []
+    for match in _RELATION.finditer(text.replace("$", "")):
+        terms = re.split(r"(==|!=|<=|>=|=|<|>)", match.group())
+        head, tail = terms[0].strip().split(" "), terms[-1].strip().split(" ")
+        if _wordy(head):
+            terms[0] = head[-1]
+        if _wordy(tail):
+            terms[-1] = tail[0]
+        found.append(" ".join(" ".join(terms).split()).rstrip("."))
+    return found
+
+
+def _wordy(words: list[str]) -> bool:
+    """Whether two words stand side by side without an operator, as prose has it and expressions never do."""
+    pairs = zip(words, words[1:], strict=False)
+    return any(re.fullmatch(r"[\w.)]+", a) and re.fullmatch(r"[\w.(]+", b) for a, b in pairs)
