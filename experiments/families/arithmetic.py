@@ -21,8 +21,18 @@ from .base import Frozen, Problem, PublicProblem, Split
 from .relations import BINARY, UNARY, Kind, Relation, parse_relation
 from .wording import NAMES, QUESTIONS, sentence
 
-__all__ = ["ArithmeticGold", "ArithmeticProblem", "Difficulty", "PlanGrade", "closure", "generate", "gold_plan",
-           "grade", "grade_plan", "read_checks"]
+__all__ = [
+    "ArithmeticGold",
+    "ArithmeticProblem",
+    "Difficulty",
+    "PlanGrade",
+    "closure",
+    "generate",
+    "gold_plan",
+    "grade",
+    "grade_plan",
+    "read_checks",
+]
 
 FAMILY = "arithmetic"
 SOFT_CAP = 200

@@ -1,0 +1,112 @@
+"""The configuration of a training run, read from TOML."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict
+
+from .model import ModelShape
+
+__all__ = ["DataConfig", "OnPolicyConfig", "OptimConfig", "RunConfig", "load_config"]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class DataConfig(_Section):
+    """What batches are made of.
+
+    Attributes:
+        rows: Rows in a batch.
+        length: Tokens in a row.
+        quantities: Smallest and largest number of quantities.
+        tiny: Share of problems with fewer quantities than that.
+        shares: Shares of the trees: draft with direct answer, repair, answer from another plan.
+        question_weight: Weight of the loss on a question token.
+        sampled: Share of the repair trees that are on plans sampled from the model itself, once there are any.
+    """
+
+    rows: int = 14
+    length: int = 640
+    quantities: tuple[int, int] = (4, 14)
+    tiny: float = 0.06
+    shares: tuple[float, float, float] = (0.5, 0.35, 0.15)
+    question_weight: float = 0.03
+    sampled: float = 0.4
+
+
+class OptimConfig(_Section):
+    """The optimiser and its schedule: warm-up, constant, then linear to zero over the last `decay` of the run.
+
+    Attributes:
+        muon_lr: Peak learning rate of the matrices.
+        adam_lr: Peak learning rate of the embedding and the norms.
+        weight_decay: Decoupled weight decay of the matrices.
+        clip: Largest norm of the gradient.
+        warmup: Steps of warm-up.
+        decay: Share of the run over which the rate falls.
+    """
+
+    muon_lr: float = 3e-3
+    adam_lr: float = 3e-3
+    weight_decay: float = 0.01
+    clip: float = 1.0
+    warmup: int = 100
+    decay: float = 0.6
+
+
+class OnPolicyConfig(_Section):
+    """Sampling of the model's own plans during the run.
+
+    Attributes:
+        at: Points of the run's progress at which plans are sampled.
+        problems: Problems each time; each gives a greedy plan and a sampled one.
+        temperature: Temperature of the sampled one.
+        batch: Problems decoded together.
+    """
+
+    at: tuple[float, ...] = (0.4,)
+    problems: int = 1500
+    temperature: float = 0.9
+    batch: int = 64
+
+
+class RunConfig(_Section):
+    """A whole run.
+
+    Attributes:
+        name: Name of the run's folder.
+        seed: Seed of everything.
+        minutes: Training time, sampling excluded; the schedule follows the time that is spent.
+        steps: Largest number of steps; the schedule follows whichever is spent first.
+        threads: CPU threads.
+        compile: Whether to compile the model.
+        checkpoint_minutes: Time between checkpoints.
+    """
+
+    name: str
+    seed: int
+    minutes: float = 60.0
+    steps: int = 1_000_000
+    threads: int = 2
+    compile: bool = True
+    checkpoint_minutes: float = 4.0
+    tokenizer_problems: int = 1500
+    vocabulary: int = 1024
+    model: ModelShape = ModelShape()
+    data: DataConfig = DataConfig()
+    optim: OptimConfig = OptimConfig()
+    onpolicy: OnPolicyConfig = OnPolicyConfig()
+
+
+def load_config(path: Path) -> RunConfig:
+    """Read a configuration.
+
+    Raises:
+        pydantic.ValidationError: A field is unknown or of the wrong type.
+    """
+    with path.open("rb") as file:
+        return RunConfig.model_validate(tomllib.load(file))

@@ -1,0 +1,219 @@
+"""Train the embedded model: `python -m planneal.experiments.training.train --config FILE.toml`.
+
+The command resumes from the last checkpoint in the run's folder and does nothing when the run is complete. The
+schedule follows the share of the budget that is spent, in time or in steps, whichever is further.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import json
+import time
+from collections import deque
+from concurrent.futures import Future, ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from .batches import load_tokenizer, make_batch
+from .config import RunConfig, load_config
+from .model import Llama
+from .muon import Muon
+from .onpolicy import sample_plans
+from .packing import Batch
+from .tokenizer import save_tokenizer, train_tokenizer
+
+__all__ = ["Run", "learning_rate", "main"]
+
+
+def learning_rate(progress: float, step: int, warmup: int, decay: float) -> float:
+    """Share of the peak rate: linear warm-up, constant, then linear to zero over the last `decay` of the run."""
+    rise = min(1.0, (step + 1) / max(1, warmup))
+    return rise * min(1.0, max(0.0, 1.0 - progress) / decay)
+
+
+def _tensors(batch: Batch) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+    hidden = ~torch.from_numpy(batch.mask)
+    mask = torch.zeros(hidden.shape, dtype=torch.bfloat16).masked_fill_(hidden, float("-inf"))
+    ids, positions, labels = (torch.from_numpy(a).long() for a in (batch.ids, batch.positions, batch.labels))
+    return ids, positions, mask[:, None], labels, torch.from_numpy(batch.weights)
+
+
+class Run:
+    """A training run: the model, its optimisers, and how much of the budget is spent.
+
+    Args:
+        config: What to do.
+        root: Folder that holds the folders of runs.
+    """
+
+    def __init__(self, config: RunConfig, root: Path) -> None:
+        self.config = config
+        self.folder = root / config.name
+        self.folder.mkdir(parents=True, exist_ok=True)
+        if not (self.folder / "tokenizer.json").exists():
+            tokenizer = train_tokenizer(config.seed, config.tokenizer_problems, config.vocabulary)
+            save_tokenizer(tokenizer, self.folder)
+        self.tokenizer = load_tokenizer(str(self.folder))
+        torch.manual_seed(config.seed)
+        shape = config.model.model_copy(update={"vocab_size": self.tokenizer.get_vocab_size()})
+        self.model = Llama(shape)
+        matrices = [p for n, p in self.model.named_parameters() if p.ndim == 2 and "embed" not in n]
+        others = [p for n, p in self.model.named_parameters() if p.ndim != 2 or "embed" in n]
+        self.optimisers: list[torch.optim.Optimizer] = [
+            Muon(matrices, lr=config.optim.muon_lr, weight_decay=config.optim.weight_decay),
+            torch.optim.AdamW(others, lr=config.optim.adam_lr, betas=(0.9, 0.95), weight_decay=0.0),
+        ]
+        self.peaks = (config.optim.muon_lr, config.optim.adam_lr)
+        self.step = 0
+        self.seconds = 0.0
+        self.tokens = 0
+        self.sampled = 0
+        self._load()
+
+    @property
+    def checkpoint(self) -> Path:
+        """Where the last checkpoint lies."""
+        return self.folder / "checkpoint.pt"
+
+    @property
+    def progress(self) -> float:
+        """The spent share of the budget, in [0, 1]."""
+        return min(1.0, max(self.seconds / 60 / self.config.minutes, self.step / self.config.steps))
+
+    @property
+    def pool(self) -> str | None:
+        """The file of sampled plans in use."""
+        return str(self.folder / f"onpolicy{self.sampled}.jsonl") if self.sampled else None
+
+    def _load(self) -> None:
+        if not self.checkpoint.exists():
+            return
+        state = torch.load(self.checkpoint, weights_only=True)
+        self.model.load_state_dict(state["model"])
+        for optimiser, saved in zip(self.optimisers, state["optimisers"], strict=True):
+            optimiser.load_state_dict(saved)
+        self.step, self.seconds = state["step"], state["seconds"]
+        self.tokens, self.sampled = state["tokens"], state["sampled"]
+
+    def save(self) -> None:
+        """Write a checkpoint; a kill while writing leaves the one before it."""
+        state = {
+            "model": self.model.state_dict(),
+            "optimisers": [optimiser.state_dict() for optimiser in self.optimisers],
+            "shape": self.model.shape.model_dump(),
+            "step": self.step,
+            "seconds": self.seconds,
+            "tokens": self.tokens,
+            "sampled": self.sampled,
+        }
+        partial = self.checkpoint.with_suffix(".partial")
+        torch.save(state, partial)
+        partial.replace(self.checkpoint)
+
+    def log(self, record: dict[str, Any]) -> None:
+        """Append a record to the run's metrics."""
+        with (self.folder / "metrics.jsonl").open("a", encoding="utf-8") as file:
+            file.write(json.dumps(record) + "\n")
+
+    def sample(self) -> None:
+        """Sample plans with the present weights, for the rest of the run."""
+        frozen = copy.deepcopy(self.model).bfloat16()
+        out = self.folder / f"onpolicy{self.sampled + 1}.jsonl"
+        started = time.monotonic()
+        options = self.config.onpolicy
+        seed = self.config.seed + 1000 * (self.sampled + 1)
+        found = sample_plans(frozen, self.tokenizer, self.config.data, options, seed, out)
+        self.sampled += 1
+        self.log({"step": self.step, "onpolicy": found, "seconds": time.monotonic() - started})
+        self.save()
+
+    def train(self) -> None:
+        """Train to the end of the budget."""
+        config = self.config
+        forward = torch.compile(self.model) if config.compile else self.model
+        context = get_context("spawn")
+        with ProcessPoolExecutor(1, mp_context=context) as workers:
+            while self.progress < 1.0:
+                due = sum(point <= self.progress for point in config.onpolicy.at)
+                if self.sampled < due:
+                    self.sample()
+                self._stretch(forward, workers)
+        self.save()
+
+    def _stretch(self, forward: Any, workers: ProcessPoolExecutor) -> None:
+        """Train until plans are due to be sampled or the budget is spent."""
+        config = self.config
+        ends = [point for point in config.onpolicy.at if point > self.progress]
+        end = min([*ends, 1.0])
+        ahead: deque[Future[Batch]] = deque()
+        saved = self.seconds
+        losses: list[Tensor] = []
+        submitted = self.step
+        while self.progress < end:
+            started = time.monotonic()
+            while len(ahead) < 3:
+                ahead.append(
+                    workers.submit(make_batch, config.data, config.seed, submitted, str(self.folder), self.pool)
+                )
+                submitted += 1
+            batch = ahead.popleft().result()
+            losses.append(self._update(forward, batch))
+            self.step += 1
+            self.tokens += int((batch.weights > 0).sum())
+            self.seconds += time.monotonic() - started
+            if self.step % 20 == 0:
+                self.log(
+                    {
+                        "step": self.step,
+                        "loss": round(float(torch.stack(losses).mean()), 5),
+                        "minutes": round(self.seconds / 60, 3),
+                        "targets": self.tokens,
+                        "rate": round(self._rate(), 4),
+                    }
+                )
+                losses.clear()
+            if self.seconds - saved > 60 * config.checkpoint_minutes:
+                self.save()
+                saved = self.seconds
+        for future in ahead:
+            future.cancel()
+
+    def _rate(self) -> float:
+        return learning_rate(self.progress, self.step, self.config.optim.warmup, self.config.optim.decay)
+
+    def _update(self, forward: Any, batch: Batch) -> Tensor:
+        """One step; returns the mean loss of the targets in nats, the question left out."""
+        ids, positions, mask, labels, weights = _tensors(batch)
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            losses = forward(ids, positions, mask, labels)
+        total = (losses * weights).sum() / weights.sum()
+        total.backward()
+        torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.optim.clip)
+        rate = self._rate()
+        for optimiser, peak in zip(self.optimisers, self.peaks, strict=True):
+            for group in optimiser.param_groups:
+                group["lr"] = peak * rate
+            optimiser.step()
+            optimiser.zero_grad(set_to_none=True)
+        mean: Tensor = losses.detach()[weights == 1].mean()
+        return mean
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("--config", type=Path, required=True)
+    parser.add_argument("--runs", type=Path, default=Path("runs"))
+    arguments = parser.parse_args()
+    config = load_config(arguments.config)
+    torch.set_num_threads(config.threads)
+    Run(config, arguments.runs).train()
+
+
+if __name__ == "__main__":
+    main()
