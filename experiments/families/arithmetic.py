@@ -121,7 +121,7 @@ def closure(target: str, relations: Mapping[str, Relation]) -> tuple[str, ...]:
     return tuple(order)
 
 
-class _Dead(Exception):
+class _DeadEndError(Exception):
     """The draw has come to a dead end and starts afresh."""
 
 
@@ -161,7 +161,7 @@ class _Builder:
         }
         kinds = [kind for kind in UNARY if kind in self.difficulty.kinds and numbers[kind]]
         if not kinds:
-            raise _Dead
+            raise _DeadEndError
         kind = kinds[int(self.rng.integers(len(kinds)))]
         choice = numbers[kind]
         return self.add(kind, (operand,), int(choice[int(self.rng.integers(len(choice)))]))
@@ -174,7 +174,7 @@ class _Builder:
         if a == b and Kind.DIFFERENCE in kinds:
             kinds.remove(Kind.DIFFERENCE)
         if not kinds:
-            raise _Dead
+            raise _DeadEndError
         kind = kinds[int(self.rng.integers(len(kinds)))]
         ordered = (second, first) if kind is Kind.DIFFERENCE and a < b else (first, second)
         return self.add(kind, ordered, None)
@@ -204,7 +204,7 @@ def _draw_needed(build: _Builder, needed: int) -> str:
         if joins and len(loose) >= 2:
             moves += ["binary"] * 3
         if not moves:
-            raise _Dead
+            raise _DeadEndError
         move = build.pick(moves)
         if move == "given":
             loose.append(build.given())
@@ -218,7 +218,7 @@ def _draw_needed(build: _Builder, needed: int) -> str:
         tied += used + ([other] if move == "binary" and other is not None else [])
         loose.append(made)
     if len(loose) != 1:
-        raise _Dead
+        raise _DeadEndError
     return loose[0]
 
 
@@ -244,7 +244,7 @@ def _draw(rng: np.random.Generator, difficulty: Difficulty, needed: int) -> tupl
         try:
             goal = _draw_needed(build, needed)
             _draw_distractors(build, difficulty.quantities - needed)
-        except _Dead:
+        except _DeadEndError:
             continue
         return build, goal
     raise RuntimeError(f"no problem found in 1000 draws for {difficulty}")
