@@ -129,7 +129,7 @@ _REASONS = ("cannot read the check", "expected a number or a symbol", "no relati
 def edit_branch(rng: np.random.Generator, repairer: Repairer, lines: Sequence[Line], most: int = 3) -> Node | None:
     """One to three problems with a plan and the gold edits; None when nothing is wrong with the plan."""
     found = find_witnesses(lines, repairer.target)
-    weights = [0.4 if witness.kind == "unused" else 1.0 for witness in found]
+    weights = [1.0] * len(found)
     for line in lines:
         if line.relation is None:
             reason = _REASONS[int(rng.integers(len(_REASONS)))]
@@ -152,7 +152,11 @@ def edit_branch(rng: np.random.Generator, repairer: Repairer, lines: Sequence[Li
     chosen = rng.choice(len(found), size=count, replace=False, p=np.array(weights) / sum(weights))
     if rng.random() < 0.5:
         chosen = np.sort(chosen)
-    shown = [found[int(i)] for i in chosen]
+    # Two items that lack the same symbol are one problem: the first that is shown stands for it.
+    distinct = {
+        (w.kind, w.symbol if w.kind == "undefined" else w.lines): w for w in (found[int(i)] for i in chosen[::-1])
+    }
+    shown = list(distinct.values())[::-1]
     prompt = "".join(f"problem: {witness.text}\n" for witness in shown) + "edit:\n"
     target = "".join(repairer.edit(witness, lines) + "\n" for witness in shown)
     return Node(prompt, target, ends=True)

@@ -172,30 +172,32 @@ def _cycle(known: Mapping[str, Line]) -> tuple[str, ...]:
 
 
 def find_witnesses(lines: Sequence[Line], target: str) -> list[Witness]:
-    """All structural witnesses of a plan, one per undefined symbol, in the plan's order."""
+    """All structural witnesses of a plan, in the plan's order.
+
+    Unused items are named only where nothing is missing: before that, what is missing may need them.
+    """
     known = definitions(lines)
     found: list[Witness] = []
-    reported: set[str] = set()
     used: set[str] = {target}
     for line in lines:
         for operand in line.relation.operands if line.relation is not None else ():
             if operand != line.symbol:
                 used.add(operand)
-            if operand not in known and operand not in reported:
-                reported.add(operand)
+            if operand not in known:
                 text = f"S{line.number} uses {operand}, defined nowhere"
                 found.append(Witness("undefined", text, (line.number,), operand))
     if target not in known:
         found.append(Witness("goal", f"goal {target} is defined nowhere", (), target))
+    if not found:
+        found += [
+            Witness("unused", f"S{line.number} is not used", (line.number,), line.symbol)
+            for line in lines
+            if line.relation is not None and line.symbol not in used
+        ]
     found += _clashes(lines, known)
     cycle = _cycle(known)
     if cycle:
         numbers = tuple(line.number for line in lines if line.symbol in cycle and known.get(line.symbol) is line)
         text = ", ".join(f"S{n}" for n in numbers) + " form a cycle"
         found.append(Witness("cycle", text, numbers, cycle[0]))
-    found += [
-        Witness("unused", f"S{line.number} is not used", (line.number,), line.symbol)
-        for line in lines
-        if line.relation is not None and line.symbol not in used
-    ]
     return found
