@@ -141,7 +141,7 @@ class CitationConstraint:
     def __init__(self, vocabulary: CitationVocabulary, allowed: Sequence[str]) -> None:
         self.vocabulary = vocabulary
         self.grammar = CitationGrammar(allowed, vocabulary.alphabet)
-        self._needs: dict[State, tuple[NDArray[np.int64], NDArray[np.int32]]] = {}
+        self._needs: dict[State, tuple[NDArray[np.int64], NDArray[np.int32], int]] = {}
         self._ready: dict[tuple[State, int], Restriction] = {}
 
     def advance(self, state: State, token: int) -> State:
@@ -160,9 +160,8 @@ class CitationConstraint:
             state: Where the text stands.
             remaining: How many tokens may still be written, this one included; None for no bound.
         """
-        tokens, needs = self._candidates(state)
+        tokens, needs, bound = self._candidates(state)
         # Beyond the longest need a larger remainder changes nothing: one cached answer serves them all.
-        bound = self._longest(needs) + 1
         left = bound if remaining is None else min(remaining, bound)
         key = (state, left)
         if key not in self._ready:
@@ -170,24 +169,20 @@ class CitationConstraint:
             self._ready[key] = Restriction(state.inside, tokens[fits] if state.inside else tokens[~fits])
         return self._ready[key]
 
-    def _candidates(self, state: State) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
-        """Tokens that could matter in a state, and how many bytes each leaves to be written until it is closed."""
+    def _candidates(self, state: State) -> tuple[NDArray[np.int64], NDArray[np.int32], int]:
+        """Tokens that matter in a state, how many bytes each leaves until it is closed, and one more than the most."""
         if state not in self._needs:
             tokens = self.vocabulary.openers if not state.inside else self._continuations(state)
             pieces, grammar = self.vocabulary.pieces, self.grammar
             needs = [grammar.closing(grammar.walk(state, pieces[token])) for token in tokens]
-            self._needs[state] = tokens, np.array(needs, dtype=np.int32)
+            bound = max((need for need in needs if need != _NEVER), default=0) + 1
+            self._needs[state] = tokens, np.array(needs, dtype=np.int32), bound
         return self._needs[state]
 
     def _continuations(self, state: State) -> NDArray[np.int64]:
         firsts = [byte for byte in range(256) if self.grammar.step(state, byte) is not None]
         found = [token for byte in firsts for token in self.vocabulary.starting_with(byte)]
         return np.array(sorted(found), dtype=np.int64)
-
-    @staticmethod
-    def _longest(needs: NDArray[np.int32]) -> int:
-        finite = needs[needs != _NEVER]
-        return int(finite.max()) if finite.size else 0
 
 
 def citation_logits_processor(

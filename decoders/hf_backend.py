@@ -44,6 +44,12 @@ class HFModel(LanguageModel):
         window: Seconds to wait for requests to arrive together.
         cache_tokens: Bound on the prompt tokens whose keys and values are kept between calls; 0 keeps none.
         clock: Seconds, for measuring.
+
+    Attributes:
+        engine: What runs the model; it also holds the prefixes kept between calls.
+
+    Raises:
+        ConfigError: The architecture cannot be run here.
     """
 
     def __init__(
@@ -70,7 +76,7 @@ class HFModel(LanguageModel):
         stated = getattr(config, "temperature", None) if config is not None else None
         self._temperature = default_temperature if default_temperature is not None else stated or 1.0
         self._table = TokenTable(tokenizer)
-        self._engine = Engine(Forward(model), self._table, self._ends, max_rows=max_rows, cache_tokens=cache_tokens)
+        self.engine = Engine(Forward(model), self._table, self._ends, max_rows=max_rows, cache_tokens=cache_tokens)
         self._batcher: Batcher[Job, tuple[Sampled | Scored, float]] = Batcher(
             self._timed_run, max_rows=max_rows, window=window
         )
@@ -114,7 +120,7 @@ class HFModel(LanguageModel):
             text, special = _apply_template(self._tokenizer, messages), False
         else:
             text, special = "".join(message.content for message in messages), True
-        ids = list(self._tokenizer(text, add_special_tokens=special)["input_ids"])
+        ids = self._ids(text, special=special)
         if special and ids and ids[-1] in self._ends:
             ids.pop()  # some tokenizers close every text; a prompt is not closed
         if not ids:
@@ -123,6 +129,21 @@ class HFModel(LanguageModel):
         if not ids:
             raise ModelError(f"the prompt is empty and {self.name} has no token to start with; give it some text")
         return tuple(ids)
+
+    def encode_text(self, text: str) -> tuple[int, ...]:
+        """The tokens of a text alone, nothing added.
+
+        Raises:
+            ModelError: The text is no valid Unicode.
+        """
+        return tuple(self._ids(text, special=False))
+
+    def _ids(self, text: str, *, special: bool) -> list[int]:
+        try:
+            text.encode()
+        except UnicodeEncodeError as exc:
+            raise ModelError(f"the text holds half a surrogate pair at character {exc.start}; remove it") from exc
+        return list(self._tokenizer(text, add_special_tokens=special)["input_ids"])
 
     def count_tokens(self, messages: Sequence[Message]) -> int:
         """Exact prompt tokens, the chat template included."""
@@ -158,7 +179,7 @@ class HFModel(LanguageModel):
 
         messages = SampleRequest.of(prompt).messages
         head = self.encode_prompt(messages)
-        tail = tuple(self._tokenizer(continuation, add_special_tokens=False)["input_ids"])
+        tail = self.encode_text(continuation)
         if not tail:
             return TokenScores(logprobs=(), offsets=())
         self._check_room(len(head) + len(tail) - 1)
@@ -171,7 +192,7 @@ class HFModel(LanguageModel):
 
     async def aclose(self) -> None:
         """Forgets the prompt prefixes; the weights go with the object."""
-        self._engine.prefixes.clear()
+        self.engine.prefixes.clear()
 
     def _sample_job(self, request: SampleRequest) -> SampleJob:
         from .hf_decode import SampleJob
@@ -185,7 +206,7 @@ class HFModel(LanguageModel):
             max_tokens=min(request.max_tokens, room),
             temperature=temperature,
             seed=request.seed,
-            stop=tuple(stop.encode() for stop in request.stop if stop),
+            stop=tuple(stop.encode(errors="surrogatepass") for stop in request.stop if stop),
             allowed=request.allowed_citations,
             top=request.top_logprobs if request.logprobs else None,
         )
@@ -211,7 +232,7 @@ class HFModel(LanguageModel):
     def _timed_run(self, jobs: Sequence[Job]) -> list[tuple[Sampled | Scored, float]]:
         """The batch's answers, each with an equal share of the seconds it took."""
         started = self._clock()
-        answers = self._engine.run(jobs)
+        answers = self.engine.run(jobs)
         share = (self._clock() - started) / len(jobs)
         return [(answer, share) for answer in answers]
 
@@ -256,8 +277,16 @@ class HFModel(LanguageModel):
         return ()
 
 
-def load_pretrained(repo_or_path: str, device: str | None, dtype: str | None) -> tuple[Any, Any]:
-    """A causal language model in evaluation mode and its tokenizer.
+def load_pretrained(
+    repo_or_path: str, device: str | None, dtype: str | None, *, quiet: bool = False
+) -> tuple[Any, Any]:
+    """A causal language model and its tokenizer.
+
+    Args:
+        repo_or_path: A Hugging Face repository or a local folder.
+        device: Such as ``cpu``; None takes a GPU where there is one.
+        dtype: Such as ``bfloat16``; None takes float32 on a CPU and the stored type on a GPU.
+        quiet: Whether to leave out the progress bar.
 
     Raises:
         MissingExtra: torch or transformers is not installed.
@@ -266,15 +295,22 @@ def load_pretrained(repo_or_path: str, device: str | None, dtype: str | None) ->
     try:
         import torch
         from transformers import AutoModelForCausalLM, AutoTokenizer
+        from transformers.utils import logging
     except ImportError as exc:
         raise MissingExtra("a local model") from exc
     place = device or ("cuda" if torch.cuda.is_available() else "cpu")
     kind = dtype or ("float32" if place == "cpu" else "auto")
+    silenced = quiet and logging.is_progress_bar_enabled()
+    if silenced:
+        logging.disable_progress_bar()
     try:
         tokenizer = AutoTokenizer.from_pretrained(repo_or_path)
         model = AutoModelForCausalLM.from_pretrained(repo_or_path, dtype=kind).to(place)
     except (OSError, ValueError, RuntimeError, AttributeError, TypeError) as exc:
         raise ConfigError(f"cannot load the model {repo_or_path!r}: {exc}") from exc
+    finally:
+        if silenced:
+            logging.enable_progress_bar()
     return model, tokenizer
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -104,23 +105,27 @@ def _read_shared(forward: Forward, rows: Sequence[_Row]) -> None:
 
 
 def _groups(rows: Sequence[_Row]) -> list[tuple[int, list[_Row]]]:
-    """Rows that share a beginning worth computing first: (shared length, rows with the best-informed first)."""
+    """Rows that share a beginning worth computing first: (shared length, rows with the best-informed first).
+
+    In sorted order the rows that share a beginning stand together, and what a stretch of them shares is the least
+    that any two neighbours in it share; of the stretches from each row on, the one that saves most is taken.
+    """
     ordered = sorted(rows, key=lambda row: row.reading.reusable)
+    shared = [common_prefix(one.reading.reusable, two.reading.reusable) for one, two in pairwise(ordered)]
     groups: list[tuple[int, list[_Row]]] = []
     start = 0
     while start < len(ordered):
-        members, length, saving = [ordered[start]], len(ordered[start].reading.reusable), 0
-        for row in ordered[start + 1 :]:
-            shorter = common_prefix(ordered[start].reading.ids[:length], row.reading.reusable)
-            known = max(max(member.known for member in members), row.known)
-            wider = (shorter - known) * len(members)
-            if wider < max(saving, MIN_SAVING):
+        saving, length, end = MIN_SAVING - 1, len(ordered[start].reading.reusable), start + 1
+        known, common = ordered[start].known, length
+        for other in range(start + 1, len(ordered)):
+            common, known = min(common, shared[other - 1]), max(known, ordered[other].known)
+            if common <= known:
                 break
-            members, length, saving = [*members, row], shorter, wider
-        if len(members) > 1:
-            members.sort(key=lambda row: -row.known)
-            groups.append((length, members))
-        start += len(members)
+            if (common - known) * (other - start) > saving:
+                saving, length, end = (common - known) * (other - start), common, other + 1
+        if end > start + 1:
+            groups.append((length, sorted(ordered[start:end], key=lambda row: -row.known)))
+        start = end
     return groups
 
 

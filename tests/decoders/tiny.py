@@ -7,6 +7,8 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import (
     GPT2Config,
     GPT2LMHeadModel,
+    Lfm2Config,
+    Lfm2ForCausalLM,
     LlamaConfig,
     LlamaForCausalLM,
     MistralConfig,
@@ -92,3 +94,43 @@ def _sharpen(model, scale):
             if parameter.dim() > 1:
                 parameter.mul_(scale)
     return model.eval()
+
+
+def lfm2(seed=0, scale=8.0):
+    """A random LFM2: convolutions beside attention, so its memory is more than keys and values."""
+    torch.manual_seed(seed)
+    config = Lfm2Config(
+        vocab_size=len(tokenizer()),
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=3,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        full_attn_idxs=[1],
+        max_position_embeddings=256,
+        bos_token_id=None,
+        eos_token_id=tokenizer().eos_token_id,
+        pad_token_id=0,
+    )
+    return _sharpen(Lfm2ForCausalLM(config), scale)
+
+
+def sentencepiece():
+    """A vocabulary as sentencepiece makes them: a mark for spaces, and bytes as a fallback."""
+    words = ["\u2581nuts", "\u2581wigs", "\u2581", *"nutswig", *(f"<0x{byte:02X}>" for byte in range(256))]
+    vocab = {word: index for index, word in enumerate(dict.fromkeys([END, *words]))}
+    unigram = Tokenizer(models.Unigram([(word, -1.0) for word in vocab], unk_id=0, byte_fallback=True))
+    unigram.pre_tokenizer = pre_tokenizers.Metaspace()
+    unigram.decoder = decoders.Sequence(
+        [decoders.Replace("\u2581", " "), decoders.ByteFallback(), decoders.Fuse(), decoders.Strip(" ", 1, 0)]
+    )
+    return PreTrainedTokenizerFast(tokenizer_object=unigram, eos_token=END)
+
+
+def wordpiece():
+    """A vocabulary as BERT's: words, and pieces that continue them."""
+    vocab = {word: index for index, word in enumerate([END, "[UNK]", "a", "nuts", "wigs", "##s"])}
+    pieces = Tokenizer(models.WordPiece(vocab, unk_token="[UNK]"))
+    pieces.pre_tokenizer = pre_tokenizers.Whitespace()
+    pieces.decoder = decoders.WordPiece(cleanup=False)
+    return PreTrainedTokenizerFast(tokenizer_object=pieces, eos_token=END, unk_token="[UNK]")
