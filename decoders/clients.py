@@ -3,7 +3,7 @@
 A connection belongs to the event loop that opened it. A model object outlives loops: a script may call
 ``asyncio.run`` several times, a notebook's loop never ends. So each loop gets a client of its own, and the client is
 closed *inside* its loop: it is held open by an asynchronous generator, and ``asyncio.run`` closes those before it
-closes the loop.
+closes the loop. A model that is forgotten before its loop ends has its client closed too.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import ipaddress
 from collections.abc import AsyncGenerator, Callable
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, finalize
 
 from ..planner.errors import ConfigError
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 class _Held(NamedTuple):
     client: AsyncOpenAI
     lifetime: AsyncGenerator[None, None]
+    forgotten: finalize[..., Clients]
 
 
 class Clients:
@@ -41,18 +42,23 @@ class Clients:
         """The running loop's client, made at the first call."""
         loop = asyncio.get_running_loop()
         for other in [other for other in self._held if other.is_closed()]:
-            del self._held[other]
+            self._held.pop(other).forgotten.detach()
         held = self._held.get(loop)
         if held is None:
             client = self._make()
-            held = self._held[loop] = _Held(client, _keep_open(client))
-            await anext(held.lifetime)  # registers the generator with the loop; it does not suspend
+            lifetime = _keep_open(client)
+            # The finalizer also keeps the client out of the cycles that the model may be collected with.
+            forgotten = finalize(self, _close_soon, loop, lifetime)
+            forgotten.atexit = False
+            held = self._held[loop] = _Held(client, lifetime, forgotten)
+            await anext(lifetime)  # registers the generator with the loop; it does not suspend
         return held.client
 
     async def aclose(self) -> None:
         """Closes the running loop's client; a later :meth:`get` makes a new one."""
         held = self._held.pop(asyncio.get_running_loop(), None)
         if held is not None:
+            held.forgotten.detach()
             await held.lifetime.aclose()
 
 
@@ -61,6 +67,16 @@ async def _keep_open(client: AsyncOpenAI) -> AsyncGenerator[None, None]:
         yield
     finally:
         await client.close()
+
+
+def _close_soon(loop: asyncio.AbstractEventLoop, lifetime: AsyncGenerator[None, None]) -> None:
+    """Closes a client whose owner is gone, in its own loop, from whichever thread the collector runs in."""
+
+    async def close() -> None:
+        await lifetime.aclose()
+
+    if not loop.is_closed():
+        loop.call_soon_threadsafe(lambda: loop.create_task(close()))
 
 
 def is_loopback(host: str) -> bool:

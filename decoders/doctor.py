@@ -152,6 +152,9 @@ async def _draws(patient: _Patient) -> list[Finding]:
         detail="two choices from one request" if whole else f"{samples.usage.calls} requests for two choices",
         consequence="" if whole else "several draws cost the prompt once each; budgets account for it",
     )
+    short = [note for note in samples.notes if note.startswith("usage counts")]
+    if short:
+        n = n.model_copy(update={"detail": f"{n.detail}; {short[0]}", "consequence": "leave budgets headroom"})
     return [n, _variety(patient)]
 
 
@@ -209,16 +212,18 @@ def _judge_stop(patient: _Patient, samples: Samples, stop: str | None) -> Findin
         paid = "planneal cuts there itself; what was generated behind it is paid for"
         return Finding(name="stop", works=False, detail=told[0], consequence=paid)
     text = samples[0].text
-    if stop is None or stop in text or text != patient.greedy[: patient.greedy.index(stop)]:
-        why = "the answer was too short to probe" if stop is None else "the greedy text did not come again"
-        return Finding(name="stop", works=None, detail=why, consequence="planneal cuts at stop strings itself in any case")
+    if stop is None or text != patient.greedy[: patient.greedy.index(stop)]:
+        why = "no piece of the answer can be a stop string" if stop is None else "the greedy text did not come again"
+        return Finding(name="stop", works=None, detail=why, consequence="planneal cuts at stop strings in any case")
     return Finding(name="stop", works=True, detail=f"ended before {stop!r} and left it out")
 
 
 def _middle(text: str) -> str | None:
-    """A piece from the middle of a text that occurs nowhere before: a stop string that will be met."""
-    for start, width in ((len(text) // 2, 3), (len(text) // 3, 6)):
-        piece = text[start : start + width]
-        if piece.strip() and text.index(piece) > 0:
-            return piece
+    """A piece from within a text that occurs nowhere before: a stop string that will be met."""
+    for width in (3, 2):
+        for start in range(len(text) // 3, len(text) - width + 1):
+            piece = text[start : start + width]
+            whole = "\ufffd" not in piece  # half a character, which no stop string can match
+            if whole and piece.strip() and text.index(piece) > 0:
+                return piece
     return None

@@ -119,7 +119,7 @@ class Endpoint:
         """Sorts a 2xx body that is not a completion: charged as lost unless it tells its cost."""
         hint = "; check that the base URL ends in the API's path, often /v1" if error.html else ""
         message = f"{self.url} did not answer with a completion: {self.clean(str(error))}{hint}"
-        return Failure(message, "refused" if error.html else "bad", None, lost=error.usage is None, cost=error.usage)
+        return Failure(message, "bad", lost=error.usage is None, cost=error.usage, final=error.html)
 
     def _advice(self, status: int) -> str:
         if status == 401:

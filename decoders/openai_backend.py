@@ -6,7 +6,7 @@ out from then on. What cannot be made up for (log-probabilities, a repeatable se
 
 **What is counted.** ``calls`` are requests that were answered, ``retries`` requests that were not, the last one of
 a sample that failed included; together they are what reached the endpoint. Tokens are the endpoint's own count, or
-an estimate marked as one. ``flops`` stay 0, the size being unknown.
+an estimate marked as one. ``flops`` stay 0 unless ``capabilities.parameters`` was given.
 """
 
 from __future__ import annotations
@@ -86,6 +86,7 @@ class OpenAIModel(LanguageModel):
         self._quirks = Quirks()
         self._told: set[str] = set()
         self._template_tokens = 0
+        self._partial_usage = False
 
         def make() -> AsyncOpenAI:
             return _client(url.full, key or _DUMMY_KEY, timeout, transport)
@@ -127,7 +128,8 @@ class OpenAIModel(LanguageModel):
         effort = Effort(max_attempts=request.max_attempts, bound=self.bound(request) if limited else None)
         replies: list[Reply] = []
         failure = await self._draw(request, effort, replies)
-        usage = effort.usage.model_copy(update={"seconds": self.policy.clock() - started})
+        flops = 2.0 * (self.capabilities.parameters or 0) * (effort.usage.tokens - effort.usage.cached_prompt_tokens)
+        usage = effort.usage.model_copy(update={"seconds": self.policy.clock() - started, "flops": flops})
         if failure is not None:
             raise failure.error(usage)
         completions = tuple(choice for reply in replies for choice in reply.completions)[: request.n]
@@ -197,7 +199,8 @@ class OpenAIModel(LanguageModel):
             async with asyncio.timeout(self.timeout):
                 response = await client.post("/chat/completions", cast_to=httpx2.Response, body=body)
             text = response.content.decode("utf-8", "replace")
-            return read_reply(text, response.headers.get("content-type", ""), request)
+            content_type = response.headers.get("content-type", "")
+            return read_reply(text, content_type, request, partial_usage=self._partial_usage)
         except Malformed as error:
             return self._endpoint.malformed(error)
         except openai.APIStatusError as error:
@@ -227,6 +230,9 @@ class OpenAIModel(LanguageModel):
         if result.logprobs is not None:
             found["logprobs"] = result.logprobs
         self._state(**found)
+        if result.partial == "certain":
+            self._partial_usage = True
+            self._tell("usage counts one choice of several: completion tokens are estimated")
         notes = [*result.notes, *self._overruns(result, request, asked)]
         return replace(result, notes=tuple(notes))
 
@@ -245,9 +251,7 @@ class OpenAIModel(LanguageModel):
             self._tell(key, note)
         return list(notes.values())
 
-    def _notes(
-        self, request: SampleRequest, replies: Sequence[Reply], completions: Sequence[Completion]
-    ) -> list[str]:
+    def _notes(self, request: SampleRequest, replies: Sequence[Reply], completions: Sequence[Completion]) -> list[str]:
         notes = dict.fromkeys(self._quirks.notes(request))
         notes.update(dict.fromkeys(note for reply in replies for note in reply.notes))
         extra = len(replies) - 1
@@ -273,14 +277,12 @@ class OpenAIModel(LanguageModel):
             _log.warning("%s at %s: %s", self.name, self.base_url, message or key)
 
     def _worst(self, request: SampleRequest, n: int) -> Usage:
-        return Usage(
-            prompt_tokens=self.prompt_bound(request.messages), completion_tokens=n * request.max_tokens, calls=1
-        )
+        prompt, completion = self.prompt_bound(request.messages), n * request.max_tokens
+        flops = 2.0 * (self.capabilities.parameters or 0) * (prompt + completion)
+        return Usage(prompt_tokens=prompt, completion_tokens=completion, calls=1, flops=flops)
 
 
-def _client(
-    url: str, key: str, timeout: float, transport: httpx2.AsyncBaseTransport | None
-) -> AsyncOpenAI:
+def _client(url: str, key: str, timeout: float, transport: httpx2.AsyncBaseTransport | None) -> AsyncOpenAI:
     import httpx2
     from openai import AsyncOpenAI, DefaultAsyncHttpxClient
 

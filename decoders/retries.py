@@ -77,6 +77,7 @@ def spending_bound(clean: Usage, whole: Usage, max_attempts: int) -> Usage:
         prompt_tokens=clean.prompt_tokens + spare * whole.prompt_tokens,
         completion_tokens=clean.completion_tokens + spare * whole.completion_tokens,
         calls=max(clean.calls, max_attempts),
+        flops=clean.flops + spare * whole.flops,
     )
 
 
@@ -100,8 +101,7 @@ class Effort:
         if self._bound is not None:
             then = self.usage + self._held + worst
             over = (
-                then.prompt_tokens > self._bound.prompt_tokens
-                or then.completion_tokens > self._bound.completion_tokens
+                then.prompt_tokens > self._bound.prompt_tokens or then.completion_tokens > self._bound.completion_tokens
             )
             if over:
                 return f"another request could pass what max_attempts={self._max_attempts} may cost"

@@ -11,7 +11,7 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from ..planner.ledger import Usage
 from .base import Completion, FinishReason, SampleRequest, TokenLogprob
@@ -53,6 +53,7 @@ class Reply:
         stop: Whether stop strings were left out: False when one was still in a text, None when none was asked.
         logprobs: Whether log-probabilities came, None when none were asked for.
         reported: Whether the endpoint reported both token counts.
+        partial: Whether its count leaves choices out.
     """
 
     completions: tuple[Completion, ...]
@@ -61,15 +62,17 @@ class Reply:
     stop: bool | None = None
     logprobs: bool | None = None
     reported: bool = True
+    partial: Literal["no", "likely", "certain"] = "no"
 
 
-def read_reply(body: str, content_type: str, request: SampleRequest) -> Reply:
+def read_reply(body: str, content_type: str, request: SampleRequest, *, partial_usage: bool = False) -> Reply:
     """Reads a chat-completion body.
 
     Args:
         body: The response body.
         content_type: Its declared type; a web page is recognised by it and by how the body starts.
         request: What was asked (stop strings, log-probabilities, bounds).
+        partial_usage: Whether this endpoint is known to count one choice of several only.
 
     Raises:
         Malformed: The body is not JSON, or has no choices.
@@ -81,19 +84,24 @@ def read_reply(body: str, content_type: str, request: SampleRequest) -> Reply:
         raise Malformed(f"the answer has no choices: {body[:200]!r}", usage=_reported(data.get("usage")))
     read = [_read_choice(choice, request) for choice in usable]
     usage, reported = _usage(data.get("usage"), request, read)
+    partial = _leaves_out(usage.completion_tokens, read, request, partial_usage) if reported else "no"
     completions = [choice.completion for choice in read]
     if len(completions) == 1 and completions[0].tokens is None and reported:
         completions[0] = completions[0].model_copy(update={"tokens": usage.completion_tokens})
     notes = dict.fromkeys(note for choice in read for note in choice.notes)
-    wanted_logprobs = request.logprobs or request.top_logprobs > 0
+    if partial != "no":
+        counted = max(usage.completion_tokens, sum(choice.generated for choice in read))
+        usage = usage.model_copy(update={"completion_tokens": counted, "estimated": True})
+        notes["usage counts one choice of several: completion tokens estimated"] = None
     kept = any(choice.kept_stop for choice in read)
     return Reply(
         completions=tuple(completions),
         usage=usage,
         notes=tuple(notes),
         stop=(False if kept else None) if request.stop else None,
-        logprobs=any(c.logprobs is not None for c in completions) if wanted_logprobs else None,
+        logprobs=any(c.logprobs is not None for c in completions) if _wanted(request) else None,
         reported=reported,
+        partial=partial,
     )
 
 
@@ -120,6 +128,8 @@ class _Choice(NamedTuple):
     notes: list[str]
     kept_stop: bool
     generated: int  # tokens, estimated before anything is cut off: what was generated was paid for
+    listed: int  # tokens that came with a log-probability each
+    full: bool  # ended at max_tokens (or, rarely, at the end of the context)
 
 
 def _read_choice(choice: Mapping[str, Any], request: SampleRequest) -> _Choice:
@@ -132,20 +142,20 @@ def _read_choice(choice: Mapping[str, Any], request: SampleRequest) -> _Choice:
     if not text and message.get("refusal"):
         notes.append("the model refused")
     finish = _FINISH.get(str(choice.get("finish_reason")), "other")
-    logprobs = _logprobs(choice.get("logprobs"), text) if request.logprobs or request.top_logprobs else None
-    tokens = len(logprobs) if logprobs else None
-    generated = request.max_tokens if finish == "length" else tokens or _estimate(text, request)
+    entries = _logprobs(choice.get("logprobs"), text, request.top_logprobs) if _wanted(request) else None
+    tokens = len(entries) if entries else None
+    full = finish == "length"
+    generated = tokens or (request.max_tokens if full else min(request.max_tokens, estimate_tokens(text)))
     at = cut_at_stop(text, request.stop)
     if at is not None:
         ended_there = any(text[at:] == stop for stop in request.stop)
-        notes.append(
-            "stop kept in the text: cut off here" if ended_there else "stop ignored: text cut off here"
-        )
+        notes.append("stop kept in the text: cut off here" if ended_there else "stop ignored: text cut off here")
         text, finish = text[:at], "stop"
-    if logprobs is not None:
-        logprobs = _covering(logprobs, len(text))
+    if entries is not None and request.stop:
+        entries = _covering(entries, len(text.encode()))
+    logprobs = None if entries is None else tuple(entry.logprob for entry in entries)
     completion = Completion(text=text, finish_reason=finish, tokens=tokens, logprobs=logprobs)
-    return _Choice(completion, notes, at is not None, generated)
+    return _Choice(completion, notes, at is not None, generated, tokens or 0, full)
 
 
 def _text(content: object) -> str:
@@ -159,7 +169,16 @@ def _text(content: object) -> str:
     return content.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
-def _logprobs(raw: object, text: str) -> tuple[TokenLogprob, ...] | None:
+class _Entry(NamedTuple):
+    logprob: TokenLogprob
+    width: int  # bytes; a token may be part of a character, so its text does not tell
+
+
+def _wanted(request: SampleRequest) -> bool:
+    return request.logprobs or request.top_logprobs > 0
+
+
+def _logprobs(raw: object, text: str, alternatives: int) -> list[_Entry] | None:
     content = raw.get("content") if isinstance(raw, Mapping) else None
     if not isinstance(content, list) or (text and not content):
         return None
@@ -169,22 +188,25 @@ def _logprobs(raw: object, text: str) -> tuple[TokenLogprob, ...] | None:
         if value is None:
             return None
         top: dict[str, float] = {}
-        for other in entry.get("top_logprobs") or ():
+        others = entry.get("top_logprobs")
+        for other in others[:alternatives] if isinstance(others, list) else ():
             alternative = _finite(other.get("logprob")) if isinstance(other, Mapping) else None
             if alternative is not None:
                 top.setdefault(_text(other.get("token")), alternative)
-        tokens.append(TokenLogprob(token=_text(entry.get("token")), logprob=value, top=top))
-    return tuple(tokens)
+        token, raw_bytes = _text(entry.get("token")), entry.get("bytes")
+        width = len(raw_bytes) if isinstance(raw_bytes, list) else len(token.encode())
+        tokens.append(_Entry(TokenLogprob(token=token, logprob=value, top=top), width))
+    return tokens
 
 
-def _covering(logprobs: tuple[TokenLogprob, ...], length: int) -> tuple[TokenLogprob, ...]:
-    """The tokens that make up the first ``length`` characters: what lies behind a cut is left out."""
+def _covering(entries: list[_Entry], length: int) -> list[_Entry]:
+    """The tokens that make up the first ``length`` bytes: those of a stop string are left out."""
     covered = 0
-    for index, entry in enumerate(logprobs):
+    for index, entry in enumerate(entries):
         if covered >= length:
-            return logprobs[:index]
-        covered += len(entry.token)
-    return logprobs
+            return entries[:index]
+        covered += entry.width
+    return entries
 
 
 def _finite(value: object) -> float | None:
@@ -221,5 +243,17 @@ def _usage(raw: object, request: SampleRequest, read: Sequence[_Choice]) -> tupl
     return Usage(prompt_tokens=prompt, completion_tokens=completion, calls=1, estimated=True), False
 
 
-def _estimate(text: str, request: SampleRequest) -> int:
-    return min(request.max_tokens, estimate_tokens(text))
+def _leaves_out(
+    counted: int, read: Sequence[_Choice], request: SampleRequest, known: bool
+) -> Literal["no", "likely", "certain"]:
+    """Whether a count of completion tokens leaves out some of the choices, as llama.cpp's server does.
+
+    It does for certain where it is less than the tokens listed, or what one choice alone has used up. Below 1/1.6 of
+    what is estimated it likely does: leaving out one of two like choices makes 1/2, and to err upwards is safe.
+    """
+    if len(read) == 1:
+        return "no"
+    one_counted = counted == request.max_tokens and all(choice.full for choice in read)
+    if known or one_counted or counted < sum(choice.listed for choice in read):
+        return "certain"
+    return "likely" if 1.6 * counted < sum(choice.generated for choice in read) else "no"

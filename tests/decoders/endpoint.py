@@ -187,9 +187,7 @@ class Endpoint:
                 payload, prompt, completion = self._complete(body)
             except Exception as problem:
                 fault = Fault("500", 500, body=error(repr(problem)))
-        self.served.append(
-            Served(path, body, headers.get("authorization", ""), fault, prompt or 0, completion or 0)
-        )
+        self.served.append(Served(path, body, headers.get("authorization", ""), fault, prompt or 0, completion or 0))
         if fault is not None and fault.delay:
             await asyncio.sleep(fault.delay)
         return await self._send(writer, fault, payload)
@@ -209,10 +207,7 @@ class Endpoint:
         return True
 
     def _fault(self, path: str, body: Body, authorization: str) -> Fault | None:
-        if callable(self._script):
-            fault = self._script(len(self.served), body)
-        else:
-            fault = next(self._script, None)
+        fault = self._script(len(self.served), body) if callable(self._script) else next(self._script, None)
         if fault is not None:
             return fault
         if path != "/v1/chat/completions":
