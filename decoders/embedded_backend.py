@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from ..planner.errors import ConfigError
-from .hf_backend import HFModel, load_pretrained
+from .hf_backend import HFModel
+from .hf_load import load_pretrained
 
 EMBEDDED = "embedded"
 FACTS_FILE = "planneal.json"
