@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+from collections import deque
 from collections.abc import Sequence
 from typing import Any
 
@@ -32,6 +33,27 @@ class Account:
         self._events: list[Event] = []
         self._bounds: dict[str, int] = {}
         self._told: set[str] = set()
+        self._seen: deque[tuple[str, int]] = deque(maxlen=32)
+
+    def share_memory(self, other: Account) -> None:
+        """Lets two accounts of one run learn token counts together."""
+        self._seen = other._seen
+
+    def learn(self, prompt: str, tokens: int) -> None:
+        """Remembers how many tokens an endpoint counted for a prompt."""
+        self._seen.append((prompt, tokens))
+
+    def tighter(self, prompt: str, bound: int) -> int:
+        """A tighter bound on a prompt's tokens from prompts seen before.
+
+        If a known prompt of T tokens shares its beginning with this one, this one has at most T tokens for the shared
+        part, one per byte for the rest (byte-level tokenizers merge, they never split), and a few for the seam.
+        """
+        for known, tokens in self._seen:
+            shared = _shared(known, prompt)
+            if 2 * shared > len(known):
+                bound = min(bound, tokens + len(prompt[shared:].encode()) + 16)
+        return bound
 
     def use(self, ledger: Ledger) -> None:
         """Lets another ledger (a share of the run's) pay from now on."""
@@ -96,7 +118,9 @@ class MeteredModel(LanguageModel):
     def prompt_bound(self, messages: Sequence[Message]) -> int:
         """The backend's bound; exact ones are noted for replays."""
         exact = self.count_tokens(messages)
-        return exact if exact is not None else self._inner.prompt_bound(messages)
+        if exact is not None:
+            return exact
+        return self._account.tighter(_joined(messages), self._inner.prompt_bound(messages))
 
     def fits(self, request: SampleRequest) -> bool:
         """Whether the request's worst case fits what is left."""
@@ -125,6 +149,8 @@ class MeteredModel(LanguageModel):
             ledger.release(ticket)
             raise
         ledger.charge(self._role, samples.usage, ticket=ticket)
+        if samples.usage.calls == 1 and not samples.usage.retries and not samples.usage.estimated:
+            self._account.learn(_joined(request.messages), samples.usage.prompt_tokens)
         response = {
             "completions": [c.model_dump(mode="json", exclude_defaults=True) for c in samples],
             "notes": list(samples.notes),
@@ -207,6 +233,19 @@ class MeteredModel(LanguageModel):
                 usage=usage,
             )
         )
+
+
+def _shared(a: str, b: str) -> int:
+    """Length of the common beginning of two texts, by bisection over slices."""
+    low, high = 0, min(len(a), len(b))
+    while low < high:
+        middle = (low + high + 1) // 2
+        low, high = (middle, high) if a[:middle] == b[:middle] else (low, middle - 1)
+    return low
+
+
+def _joined(messages: Sequence[Message]) -> str:
+    return "\x00".join(f"{message.role}\x01{message.content}" for message in messages)
 
 
 def _shown(request: SampleRequest) -> dict[str, Any]:

@@ -68,7 +68,6 @@ class PlanDrafted(_Event):
     kind: Literal["plan_drafted"] = "plan_drafted"
     chain: int
     plan: str
-    skipped: tuple[str, ...] = ()
     energy: Mapping[str, Any]
     witnesses: tuple[str, ...] = ()
     restart: int = 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -111,32 +111,39 @@ def goal_roots(plan: Plan) -> tuple[str, ...]:
 
 
 def cyclic_groups(plan: Plan) -> tuple[frozenset[str], ...]:
-    """Groups of two or more items that need each other in a circle, and items that need themselves.
-
-    Tarjan's strongly connected components over ``needs``, iterative so that depth is no limit.
-    """
-    by_id = plan.by_id
+    """Groups of two or more items that need each other in a circle, and items that need themselves."""
     if not any(item.needs for item in plan.items):
         return ()
+    return circles({item.id: item.needs for item in plan.items})
+
+
+def circles(edges: Mapping[str, Collection[str]]) -> tuple[frozenset[str], ...]:
+    """Groups of nodes that reach each other, and nodes with an edge to themselves.
+
+    Tarjan's strongly connected components, iterative so that depth is no limit.
+
+    Args:
+        edges: For each node the nodes it points to; those that are no keys are passed over.
+    """
     index: dict[str, int] = {}
     low: dict[str, int] = {}
     on_stack: dict[str, None] = {}
     groups: list[frozenset[str]] = []
-    for root in by_id:
+    for root in edges:
         if root in index:
             continue
-        work = [(root, iter(by_id[root].needs))]
+        work = [(root, iter(edges[root]))]
         index[root] = low[root] = len(index)
         on_stack[root] = None
         while work:
-            node, edges = work[-1]
-            for target in edges:
-                if target not in by_id:
+            node, following = work[-1]
+            for target in following:
+                if target not in edges:
                     continue
                 if target not in index:
                     index[target] = low[target] = len(index)
                     on_stack[target] = None
-                    work.append((target, iter(by_id[target].needs)))
+                    work.append((target, iter(edges[target])))
                     break
                 if target in on_stack:
                     low[node] = min(low[node], index[target])
@@ -146,7 +153,7 @@ def cyclic_groups(plan: Plan) -> tuple[frozenset[str], ...]:
                     low[work[-1][0]] = min(low[work[-1][0]], low[node])
                 if low[node] == index[node]:
                     group = _pop_group(on_stack, node)
-                    if len(group) > 1 or node in by_id[node].needs:
+                    if len(group) > 1 or node in edges[node]:
                         groups.append(group)
     return tuple(groups)
 

@@ -199,25 +199,30 @@ def parse_plan(text: str) -> Plan:
     return plan
 
 
-def parse_draft(text: str, *, goal: str, target: str | None = None, locked: Iterable[Item] = ()) -> Draft:
+def parse_draft(
+    text: str, *, fallback: str, goal: str | None = None, target: str | None = None, locked: Iterable[Item] = ()
+) -> Draft:
     """Reads what a language model drafted: every line that parses, and an error for every line that does not.
 
     Args:
         text: The model's text.
+        fallback: The goal where neither task nor draft states one.
         goal: The task's goal; it stands, whatever the draft says.
         target: The task's target; where the task has none, the draft's goal line may name one.
         locked: The task's own items. They come first; drafted lines with their ids are skipped with an error.
     """
     kept = tuple(locked)
     plan, errors = _read(text, goal, target, "draft", strict=False)
+    if plan is None:
+        plan, errors = _read(text, fallback, target, "draft", strict=False)
     own: list[Item] = []
-    for item in plan.items if plan is not None else ():
+    stated = plan or Plan(goal=fallback, target=target)
+    for item in stated.items:
         if item.locked or any(item.id == other.id for other in kept):
             errors.append(NotationError(f"{item.id} belongs to the task", source=str(item.text)))
         else:
             own.append(item)
-    read_target = plan.target if plan is not None else target
-    return Draft(Plan(goal=goal, target=target or read_target, items=kept + tuple(own)), tuple(errors))
+    return Draft(Plan(goal=stated.goal, target=stated.target, items=kept + tuple(own)), tuple(errors))
 
 
 def _format_body(item: Item, default: Source | None) -> str:

@@ -326,19 +326,6 @@ class LockedChanged(Witness):
         return f"{self.item} of the task is " + ("missing" if self.missing else "changed")
 
 
-class SkippedLine(Witness):
-    """A drafted line that does not parse as plan notation."""
-
-    operators: ClassVar[tuple[Operator, ...]] = ("insert",)
-    kind: Literal["skipped_line"] = "skipped_line"
-    text: str
-    reason: str = ""
-
-    @property
-    def line(self) -> str:
-        return f"this line of the draft is not notation: {self.text[:120]}"
-
-
 AnyWitness = Annotated[SerializeAsAny[Witness], Field()]
 BuiltinWitness = Annotated[
     UndefinedSymbol
@@ -355,8 +342,7 @@ BuiltinWitness = Annotated[
     | Undetermined
     | Doubtful
     | Unused
-    | LockedChanged
-    | SkippedLine,
+    | LockedChanged,
     Discriminator("kind"),
 ]
 """The witnesses that planneal itself knows; verifiers of users may subclass :class:`Witness`."""

@@ -1,0 +1,197 @@
+"""The composition root: draft -> refine -> answer.
+
+:class:`Pipeline` puts the parts together, each of them replaceable; :meth:`Pipeline.stream` makes a
+:class:`~planneal.run.Run`, an async iterator of typed events that holds the :class:`~planneal.run.Result` at its end;
+:func:`solve` and :func:`asolve` are the short forms.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable, Coroutine, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+from .decoders.answerer import Answerer
+from .decoders.base import LanguageModel
+from .decoders.prompts import PromptSet
+from .decoders.registry import load_model
+from .planner.ledger import Budget
+from .planner.proposal import Proposer
+from .planner.task import Task
+from .planner.verifier import Verifier
+from .proposers import Drafter, EditWriter, Mixture
+from .run import Result, Run
+from .settings import Settings
+from .verifiers import RelationsVerifier, StructureVerifier
+
+T = TypeVar("T")
+ProposerFactory = Callable[[LanguageModel, PromptSet, Settings], Proposer]
+DrafterFactory = Callable[[LanguageModel, PromptSet, Settings], Drafter]
+AnswererFactory = Callable[[LanguageModel, PromptSet, Settings], Answerer]
+
+
+def default_proposer(model: LanguageModel, prompts: PromptSet, settings: Settings) -> Proposer:
+    """The mixture of structural edits and edits written by the model."""
+    writer = EditWriter(model, prompts, settings.edit)
+    return Mixture(writer, floor=settings.floor, reaction=settings.reaction, prune=settings.prune)
+
+
+def default_drafter(model: LanguageModel, prompts: PromptSet, settings: Settings) -> Drafter:
+    """One pass of the model."""
+    return Drafter(model, prompts, settings.draft)
+
+
+def default_answerer(model: LanguageModel, prompts: PromptSet, settings: Settings) -> Answerer:
+    """One decode per attempt."""
+    return Answerer(model, prompts, settings.answer)
+
+
+def default_verifiers(model: LanguageModel, prompts: PromptSet, settings: Settings) -> list[Verifier]:
+    """Structure, relations, and the model's self-check where it can score text (or where it is asked for)."""
+    found: list[Verifier] = [StructureVerifier(), RelationsVerifier()]
+    if settings.self_check == "on" or (settings.self_check == "auto" and model.capabilities.score):
+        from .verifiers.self_check import SelfCheckVerifier
+
+        found.append(SelfCheckVerifier(prompts=prompts))
+    return found
+
+
+class Pipeline:
+    """Draft, refine, answer, with every part replaceable.
+
+    Args:
+        model: A model string (``embedded``, ``openai/NAME``, ``hf/PATH``) or a language model.
+        settings: What may be tuned.
+        prompts: A prompt set, or a folder whose ``ROLE.j2`` files replace shipped prompts.
+        verifiers: Verifiers instead of the default ones. One with a ``with_model`` method
+            is bound to the metered model.
+        proposer: Makes the proposer instead of :func:`default_proposer`.
+        drafter: Makes the drafter instead of :func:`default_drafter`.
+        answerer: Makes the answer decoder instead of :func:`default_answerer`.
+        clock: Seconds, injected.
+
+    Raises:
+        ConfigError: The model string or a setting is wrong.
+        MissingExtra: The model needs an optional dependency.
+    """
+
+    def __init__(
+        self,
+        model: str | LanguageModel = "embedded",
+        *,
+        settings: Settings | None = None,
+        prompts: PromptSet | str | Path | None = None,
+        verifiers: Sequence[Verifier] | None = None,
+        proposer: ProposerFactory = default_proposer,
+        drafter: DrafterFactory = default_drafter,
+        answerer: AnswererFactory = default_answerer,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.model = load_model(model)
+        self.settings = settings or Settings()
+        dialect = self.model.capabilities.dialect
+        self.prompts = prompts if isinstance(prompts, PromptSet) else PromptSet.load(dialect, prompts)
+        self.verifiers = verifiers
+        self.proposer = proposer
+        self.drafter = drafter
+        self.answerer = answerer
+        self.clock = clock
+        self.settings.make_rule()
+        self.settings.make_schedule()
+
+    def judges(self, model: LanguageModel) -> Sequence[Verifier]:
+        """The verifiers of a run, the default ones unless others were given."""
+        return self.verifiers if self.verifiers is not None else default_verifiers(model, self.prompts, self.settings)
+
+    def stream(
+        self, task: Task | str, *, budget: Budget | None = None, seed: int = 0, trace: str | Path | None = None
+    ) -> Run:
+        """A run that has not started: iterate over it for events, then read :attr:`Run.result`."""
+        return Run(self, Task.of(task), budget or Budget(), seed, trace)
+
+    async def asolve(
+        self, task: Task | str, *, budget: Budget | None = None, seed: int = 0, trace: str | Path | None = None
+    ) -> Result:
+        """Runs to the end.
+
+        Raises:
+            BudgetTooSmall: The budget cannot pay for a draft and an answer; nothing was called.
+            OutOfScope: The embedded model does not know this kind of task.
+            ModelError: The model failed before there was any plan.
+        """
+        run = self.stream(task, budget=budget, seed=seed, trace=trace)
+        async for _ in run:
+            pass
+        return run.result
+
+    def solve(
+        self, task: Task | str, *, budget: Budget | None = None, seed: int = 0, trace: str | Path | None = None
+    ) -> Result:
+        """The synchronous form of :meth:`asolve`; works inside a running event loop (a notebook) too.
+
+        Ctrl-C ends the refinement and brings back the best plan so far; a second one breaks off.
+        """
+        run = self.stream(task, budget=budget, seed=seed, trace=trace)
+
+        async def drive() -> Result:
+            try:
+                async for _ in run:
+                    pass
+            finally:
+                await self.model.aclose()
+            return run.result
+
+        with run.interruptible():
+            return run_sync(drive)
+
+
+def run_sync(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    """Runs a coroutine to its end, in a thread of its own where this thread already has a running loop."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(work())
+    box: list[T] = []
+    failure: list[BaseException] = []
+
+    def target() -> None:
+        try:
+            box.append(asyncio.run(work()))
+        except BaseException as error:  # handed over to the caller's thread below
+            failure.append(error)
+
+    thread = threading.Thread(target=target, name="planneal-solve")
+    thread.start()
+    thread.join()
+    if failure:
+        raise failure[0]
+    return box[0]
+
+
+async def asolve(
+    task: Task | str,
+    *,
+    model: str | LanguageModel = "embedded",
+    budget: Budget | None = None,
+    seed: int = 0,
+    settings: Settings | None = None,
+    trace: str | Path | None = None,
+) -> Result:
+    """Solves a task: draft, refine, answer. See :meth:`Pipeline.asolve` for what it raises."""
+    return await Pipeline(model, settings=settings).asolve(task, budget=budget, seed=seed, trace=trace)
+
+
+def solve(
+    task: Task | str,
+    *,
+    model: str | LanguageModel = "embedded",
+    budget: Budget | None = None,
+    seed: int = 0,
+    settings: Settings | None = None,
+    trace: str | Path | None = None,
+) -> Result:
+    """The synchronous form of :func:`asolve`; works inside a running event loop too."""
+    return Pipeline(model, settings=settings).solve(task, budget=budget, seed=seed, trace=trace)

@@ -1,0 +1,154 @@
+"""Joint solving: what forward evaluation leaves open, as systems of equations over the open symbols."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from fractions import Fraction
+from itertools import chain
+
+from .evaluation import check_statement
+from .expressions import Apply, Expression, Number, Symbol, symbols_of
+from .linear import Row, components, linear_form, solve
+from .valuation import Equation, RootFinder, State, relation_of
+
+MAX_ROUNDS = 8
+"""Most passes of solving and evaluating forwards."""
+MAX_EQUATIONS = 300
+"""Most equations with open symbols that are looked at."""
+MAX_NODES = 60
+"""Most nodes of an equation that is solved for one unknown, definitions written into it."""
+
+
+def solve_jointly(state: State, roots: RootFinder | None) -> None:
+    """Solves clusters of equations that share open symbols, until nothing new comes of it."""
+    for _ in range(MAX_ROUNDS):
+        implicit = _open_equations(state)
+        if not implicit and not state.circles() and not state.open_rivals():
+            return
+        equations = [*_open_definitions(state), *implicit]
+        if len(equations) > MAX_EQUATIONS:
+            return
+        progress = False
+        for symbols, indices in components(e.symbols - state.values.keys() for e in equations):
+            if symbols.isdisjoint(state.closed) and symbols.isdisjoint(state.values):
+                progress |= _solve_cluster(state, [equations[i] for i in indices], roots)
+        if not progress:
+            return
+
+
+def _open_equations(state: State) -> list[Equation]:
+    """Equations with an open symbol, leaving out those that touch a symbol without hope."""
+    return [
+        equation
+        for equation in state.equations
+        if not equation.symbols <= state.values.keys() and equation.symbols.isdisjoint(state.closed)
+    ]
+
+
+def _open_definitions(state: State) -> list[Equation]:
+    """Definitions of open symbols, by subgoals, as equations."""
+    return [
+        Equation(item_id, Symbol(symbol), body, uses | {symbol})
+        for symbol in state.stuck()
+        if symbol in state.links.definers
+        for item_id, _, body, uses in state.definitions[symbol]
+        if state.closed.isdisjoint(uses) and item_id not in state.result.gaps
+    ]
+
+
+def _solve_cluster(state: State, cluster: list[Equation], roots: RootFinder | None) -> bool:
+    rows: list[Row] = []
+    owners: list[str] = []
+    curved: list[Equation] = []
+    for equation in cluster:
+        left, right = linear_form(equation.left, state.values), linear_form(equation.right, state.values)
+        if left is None or right is None:
+            curved.append(equation)
+        else:
+            rows.append(Row.of(left, right))
+            owners.append(equation.item)
+    solution = solve(rows)
+    if solution is not None and solution.clash:
+        _clash(state, [owners[index] for index in solution.clash], cluster)
+        return False
+    if solution is not None and state.add(solution.values):
+        return True
+    return roots is not None and any(_solve_curved(state, equation, cluster, roots) for equation in curved)
+
+
+def _clash(state: State, members: list[str], cluster: list[Equation]) -> None:
+    state.result.clashes.append(state.in_order(members))
+    state.closed.update(*(equation.symbols - state.values.keys() for equation in cluster))
+
+
+class _TooLong(Exception):  # noqa: N818 - never leaves this module
+    pass
+
+
+class _Writer:
+    """Writes values and single definitions into an expression, remembering whose they were."""
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+        self._nodes = 0
+        self._path: list[str] = []
+        self.items: set[str] = set()
+
+    def __call__(self, node: Expression) -> Expression:
+        self._nodes += 1
+        if self._nodes > MAX_NODES:
+            raise _TooLong
+        if isinstance(node, Number):
+            return node
+        if isinstance(node, Apply):
+            return Apply(node.op, tuple(self(argument) for argument in node.args))
+        known = self._state.values.get(node.name)
+        if known is not None:
+            return Number(known)
+        told = self._state.definitions.get(node.name, [])
+        if len(told) != 1 or node.name in self._path or node.name not in self._state.links.definers:
+            return node
+        self.items.add(told[0].item)
+        self._path.append(node.name)
+        body = self(told[0].body)
+        self._path.pop()
+        return body
+
+
+def _solve_curved(state: State, equation: Equation, cluster: list[Equation], roots: RootFinder) -> bool:
+    """One equation that is not linear, solved where writing the definitions into it leaves a single unknown."""
+    write = _Writer(state)
+    try:
+        left, right = write(equation.left), write(equation.right)
+    except _TooLong:
+        return False
+    unknowns = {*symbols_of(left), *symbols_of(right)}
+    if len(unknowns) != 1:
+        return False
+    unknown = unknowns.pop()
+    found = roots(left, right, unknown)
+    if found is None or not found.complete:
+        return False
+    barred = {root: _barred(state, {unknown: root}) for root in found.rational}
+    kept = [root for root, bars in barred.items() if not bars]
+    if not kept:
+        _clash(state, [equation.item, *write.items, *chain(*barred.values())], cluster)
+        return False
+    return len(kept) == 1 and state.add({unknown: kept[0]})
+
+
+def _barred(state: State, trial: Mapping[str, Fraction]) -> tuple[str, ...]:
+    """Items that are false at a trial value, for instance ``x > 0`` at -3."""
+    values = {**state.values, **trial}
+    (unknown,) = trial
+    return tuple(
+        item.id
+        for item in state.plan.items
+        if (relation := relation_of(item)) is not None
+        and unknown in relation.symbols
+        and relation.symbols <= values.keys()
+        and check_statement(relation, values).outcome == "fail"
+    )
+
+
+__all__ = ["MAX_EQUATIONS", "MAX_NODES", "MAX_ROUNDS", "solve_jointly"]

@@ -1,0 +1,114 @@
+"""Edits that need no language model: moves, needs, and deleting what repeats or is not used."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ..planner.edits import Compound, Delete, Edit, Move, SetNeeds, SimpleEdit, apply
+from ..planner.errors import PlanError
+from ..planner.plan import Plan
+from ..planner.proposal import Proposal, Proposer, ProposerState, View
+from ..planner.verdicts import Duplicate, MissingNeed, OutOfOrder, UnresolvedNeed, Unused, Witness
+
+
+def _without(needs: Sequence[str], gone: str) -> tuple[str, ...]:
+    return tuple(need for need in needs if need != gone)
+
+
+def _redirected(plan: Plan, old: str, new: str) -> list[SimpleEdit]:
+    """``needs`` edits that turn every dependency on ``old`` into one on ``new`` (nowhere on itself)."""
+    edits: list[SimpleEdit] = []
+    for item in plan.items:
+        if old in item.needs and not item.locked and item.id != old:
+            needs = dict.fromkeys(new if need == old else need for need in item.needs)
+            needs.pop(item.id, None)
+            edits.append(SetNeeds(id=item.id, needs=tuple(needs)))
+    return edits
+
+
+def resolve(plan: Plan, witness: Witness) -> Edit | None:
+    """The edit that settles a structural witness, or None where there is none.
+
+    Args:
+        plan: The plan the witness is about.
+        witness: One of the witnesses marked ``structural``.
+    """
+    if any(item_id not in plan for item_id in witness.items):
+        return None
+    if isinstance(witness, MissingNeed):
+        item = plan[witness.item]
+        return None if item.locked else SetNeeds(id=item.id, needs=(*item.needs, witness.definer))
+    if isinstance(witness, UnresolvedNeed):
+        item = plan[witness.item]
+        if item.locked or witness.need not in item.needs:
+            return None
+        return SetNeeds(id=item.id, needs=_without(item.needs, witness.need))
+    if isinstance(witness, OutOfOrder) and witness.needed in plan:
+        return Move(id=witness.needed, where="before", anchor=witness.item)
+    if isinstance(witness, Duplicate) and not plan[witness.item].locked:
+        edits = _redirected(plan, witness.item, witness.original)
+        return Compound(edits=(*edits, Delete(id=witness.item))) if edits else Delete(id=witness.item)
+    if isinstance(witness, Unused) and not plan[witness.item].locked:
+        return Delete(id=witness.item)
+    return None
+
+
+def settle(plan: Plan, witnesses: Sequence[Witness]) -> tuple[Plan, list[SimpleEdit]]:
+    """Settles structural witnesses one after another as far as each still applies.
+
+    Returns:
+        The plan after the edits, and the edits.
+    """
+    from ..planner.edits import parts
+
+    done: list[SimpleEdit] = []
+    for witness in witnesses:
+        edit = resolve(plan, witness)
+        if edit is None:
+            continue
+        try:
+            changed = apply(plan, edit)
+        except PlanError:
+            continue
+        if changed != plan:
+            plan, done = changed, [*done, *parts(edit)]
+    return plan, done
+
+
+class StructuralEdits(Proposer):
+    """Proposes the edit that settles each structural witness; costs no tokens."""
+
+    async def propose(self, rng: np.random.Generator, view: View, state: ProposerState) -> list[Proposal]:
+        """One proposal per structural witness, in random order."""
+        witnesses = [w for w in view.witnesses if w.structural]
+        order = rng.permutation(len(witnesses))
+        return [p for i in order if (p := self.answer(view.plan, witnesses[int(i)])) is not None]
+
+    def answer(self, plan: Plan, witness: Witness) -> Proposal | None:
+        """The proposal that settles one witness, or None."""
+        edit = resolve(plan, witness)
+        if edit is None:
+            return None
+        operator = edit.edits[-1].op if isinstance(edit, Compound) else edit.op
+        return Proposal(operator=f"structural.{operator}", edit=edit, answers=(witness,))
+
+
+class RandomMoves(Proposer):
+    """Moves a random item to a random place: a symmetric proposal, for sampling and as a control.
+
+    Every ordered pair (item, place) is equally likely and the inverse move has the same probability, so
+    ``log_q`` is 0 and Metropolis samples the Boltzmann distribution over orders.
+    """
+
+    async def propose(self, rng: np.random.Generator, view: View, state: ProposerState) -> list[Proposal]:
+        """One uniformly random move."""
+        items = view.plan.items
+        if len(items) < 2:
+            return []
+        source = int(rng.integers(len(items)))
+        rest = [item.id for item in items if item.id != items[source].id]
+        place = int(rng.integers(len(items)))
+        anchor = rest[place] if place < len(rest) else None
+        return [Proposal(operator="structural.random_move", edit=Move(id=items[source].id, anchor=anchor), log_q=0.0)]
