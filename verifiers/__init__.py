@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from ..planner.verifier import Verifier
+from .relations import RelationsVerifier
 from .structure import StructureVerifier
 
 
 def default_verifiers() -> tuple[Verifier, ...]:
     """The exact verifiers that every run has, cheapest first."""
-    return (StructureVerifier(),)
+    return (StructureVerifier(), RelationsVerifier())
 
 
-__all__ = ["StructureVerifier", "default_verifiers"]
+__all__ = ["RelationsVerifier", "StructureVerifier", "Verifier", "default_verifiers"]
