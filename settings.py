@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -76,5 +75,4 @@ class Settings(BaseModel):
 
     def shown(self) -> dict[str, Any]:
         """As it goes into the trace."""
-        plain = self.model_dump(mode="json", exclude={"draft", "edit", "answer"})
-        return plain | {name: asdict(getattr(self, name)) for name in ("draft", "edit", "answer")}
+        return self.model_dump(mode="json")
