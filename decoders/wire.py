@@ -17,6 +17,7 @@ from ..planner.ledger import Usage
 from .base import Completion, FinishReason, SampleRequest, TokenLogprob
 from .tokens import estimate_prompt, estimate_tokens
 
+_TOKEN_ROOM = 16  # characters that the token in which a stop string ends may go on for
 _FINISH: Mapping[str, FinishReason] = {
     "stop": "stop",
     "eos": "stop",
@@ -148,8 +149,9 @@ def _read_choice(choice: Mapping[str, Any], request: SampleRequest) -> _Choice:
     generated = tokens or (request.max_tokens if full else min(request.max_tokens, estimate_tokens(text)))
     at = cut_at_stop(text, request.stop)
     if at is not None:
-        ended_there = any(text[at:] == stop for stop in request.stop)
-        notes.append("stop kept in the text: cut off here" if ended_there else "stop ignored: text cut off here")
+        behind = len(text) - at - max(len(stop) for stop in request.stop if text.startswith(stop, at))
+        kept = behind <= _TOKEN_ROOM and finish != "length"
+        notes.append(f"stop {'kept in the text' if kept else 'ignored'}: text cut off here")
         text, finish = text[:at], "stop"
     if entries is not None and request.stop:
         entries = _covering(entries, len(text.encode()))

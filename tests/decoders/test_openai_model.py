@@ -123,7 +123,7 @@ def test_more_choices_than_asked_for_are_cut():
 
 @pytest.mark.parametrize(("stop", "note"), [("keep", "stop kept"), ("ignore", "stop ignored"), ("strip", None)])
 def test_stop_strings_never_come_through(stop, note):
-    with Endpoint(lambda body, index: "nuts = 4\nEND and on it goes", stop=stop) as endpoint:
+    with Endpoint(lambda body, index: "nuts = 4\nEND and on it goes for a good while", stop=stop) as endpoint:
         model = build(endpoint)
         samples = draw(model, stop=("END",))
         assert samples[0].text == "nuts = 4\n"

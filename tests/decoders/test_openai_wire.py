@@ -143,7 +143,7 @@ def test_finish_reasons_are_mapped(given_, mapped):
 
 def test_a_kept_stop_string_is_cut_and_noted_and_so_are_its_logprobs():
     text = "nuts = 4\nEND"
-    raw = json.loads(body(text, finish="length"))
+    raw = json.loads(body(text))
     raw["choices"][0]["logprobs"] = entries(text)
     reply = read_reply(json.dumps(raw), JSON, ask(stop=("END", "\n\n"), logprobs=True))
     completion = reply.completions[0]
@@ -152,7 +152,7 @@ def test_a_kept_stop_string_is_cut_and_noted_and_so_are_its_logprobs():
     assert "".join(entry.token for entry in completion.logprobs) == "nuts = 4\nE"  # the last token straddles the cut
     assert completion.tokens == 6
     assert reply.stop is False
-    assert reply.notes == ("stop kept in the text: cut off here",)
+    assert reply.notes == ("stop kept in the text: text cut off here",)
 
 
 def test_tokens_that_are_parts_of_characters_do_not_mislead_the_cut():
