@@ -82,10 +82,10 @@ class Batcher(Generic[JobT, ResultT]):
         A cancelled waiter marks its job abandoned and leaves the rest of the batch alone.
 
         Raises:
-            Exception: Whatever ``run`` raised for the batch that held this job; a fresh waiter-owned ``raise``.
+            BatchFailed: ``run`` raised for the batch that held this job; its error is the cause.
         """
         loop = asyncio.get_running_loop()
-        queue = self._queues.setdefault(loop, _Queue())
+        queue = self._queue(loop)
         future: asyncio.Future[ResultT] = loop.create_future()
         queue.waiting.append((job, future))
         self._schedule(loop, queue)
@@ -94,6 +94,15 @@ class Batcher(Generic[JobT, ResultT]):
         except asyncio.CancelledError:
             job.abandoned = True
             raise
+
+    def _queue(self, loop: asyncio.AbstractEventLoop) -> _Queue[JobT, ResultT]:
+        queue = self._queues.get(loop)
+        if queue is None:
+            # A run that was cut off may have left jobs behind, and they would keep their closed loop alive.
+            for closed in [other for other in self._queues if other.is_closed()]:
+                del self._queues[closed]
+            queue = self._queues[loop] = _Queue()
+        return queue
 
     def _schedule(self, loop: asyncio.AbstractEventLoop, queue: _Queue[JobT, ResultT]) -> None:
         if queue.busy or not queue.waiting:
@@ -117,7 +126,7 @@ class Batcher(Generic[JobT, ResultT]):
         except RuntimeError as exc:  # the loop is shutting down and takes no more work
             queue.busy = False
             for _, future in batch:
-                future.set_exception(RuntimeError(str(exc)))
+                future.set_exception(BatchFailed(exc))
             return
 
         def finish(done: asyncio.Future[list[ResultT]]) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import json
+import math
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -66,13 +67,13 @@ class EmbeddedModel(HFModel):
         """Mean negative log-likelihood of a question under the model, nats per token.
 
         The question is put on one line as in every compact prompt, and read alone; the mean is over all its tokens
-        but the first, which nothing stands before. 0 for a question of fewer than two tokens.
+        but the first, which nothing stands before. Infinite for a question of fewer than two tokens.
         """
         import torch
 
         ids = self.encode_text(" ".join(question.split()))[: self.capabilities.context]
         if len(ids) < 2:
-            return 0.0
+            return math.inf
         tokens = torch.tensor([ids])
         with torch.inference_mode():
             positions = torch.arange(len(ids))[None]
@@ -84,7 +85,7 @@ class EmbeddedModel(HFModel):
 
     def out_of_scope(self, question: str) -> str | None:
         """Why this model should not be asked this question, or None where it knows its like."""
-        if self.scope is None or not question.strip():
+        if self.scope is None:
             return None
         found = self.question_nll(question)
         return SCOPE_MESSAGE.format(found=found, threshold=self.scope) if found > self.scope else None

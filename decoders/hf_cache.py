@@ -67,11 +67,23 @@ class GrowingLayer(DynamicLayer):  # type: ignore[misc]
         """Tokens held, padding included."""
         return self._length
 
-    def keep(self, rows: Tensor, start: int) -> None:
-        """Keeps these rows of the batch and drops the first ``start`` tokens (padding of every kept row)."""
+    def keep(self, moves: Sequence[tuple[int, int]], rows: int, start: int) -> None:
+        """Keeps the first ``rows`` rows after moving some, and drops the first ``start`` tokens (all padding).
+
+        Nothing is allocated: rows are copied over ended ones, and what is dropped is left out of the view.
+
+        Args:
+            moves: Pairs (from, to) of row numbers.
+            rows: How many rows stay.
+            start: How many leading tokens go.
+        """
         assert self._buffers is not None
-        keys, values = (buffer[:, :, start:].index_select(0, rows) for buffer in self._buffers)
-        self._adopt(keys, values, self._length - start)
+        for buffer in self._buffers:
+            filled = buffer[:, :, start : self._length]
+            for source, target in moves:
+                filled[target].copy_(filled[source])
+        keys, values = self._buffers
+        self._adopt(keys[:rows, :, start:], values[:rows, :, start:], self._length - start)
 
 
 def _widen(buffer: Tensor, extra: int) -> Tensor:
@@ -82,7 +94,7 @@ def _widen(buffer: Tensor, extra: int) -> Tensor:
 
 
 def stack_right_aligned(rows: Sequence[KeyValues | None], lengths: Sequence[int], room: int = 0) -> Cache | None:
-    """One batch cache from single sequences, each pushed against the right edge and padded with zeros.
+    """One batch cache from single sequences, each pushed against the right edge and padded.
 
     Args:
         rows: One entry per batch row; None for a row without any past. An entry may be longer than wanted.
@@ -98,12 +110,13 @@ def stack_right_aligned(rows: Sequence[KeyValues | None], lengths: Sequence[int]
         return None
     layers = []
     for index, pair in enumerate(first):
-        # Zeros, not empty memory: padding is masked, but a stray NaN would survive a weight of zero.
-        buffers = [part.new_zeros(len(rows), part.shape[0], width + room, part.shape[2]) for part in pair]
+        buffers = [part.new_empty(len(rows), part.shape[0], width + room, part.shape[2]) for part in pair]
         for batch, (row, length) in enumerate(zip(rows, lengths, strict=True)):
-            if row is not None and length:
-                for buffer, part in zip(buffers, row[index], strict=True):
-                    buffer[batch, :, width - length : width].copy_(part[:, :length])
+            for side, buffer in enumerate(buffers):
+                # Padding is masked, but a stray NaN in it would survive a weight of zero.
+                buffer[batch, :, : width - length].zero_()
+                if row is not None and length:
+                    buffer[batch, :, width - length : width].copy_(row[index][side][:, :length])
         layers.append(GrowingLayer.holding(buffers[0], buffers[1], width))
     return Cache(layers=layers)
 

@@ -141,7 +141,7 @@ class Decoder:
             kept = [index for index, row in enumerate(self._live) if row.finish is None]
             if not kept:
                 return
-            if len(self._live) - len(kept) >= max(1, len(self._live) // 4):
+            if len(kept) < len(self._live):
                 tokens = self._drop(kept, tokens)
             self._width += 1
             mask = self._mask[:, : self._width] if any(self._pads) else None
@@ -187,14 +187,24 @@ class Decoder:
                 row.add(token, self._pieces[token] if token < len(self._pieces) else b"")
 
     def _drop(self, kept: Sequence[int], tokens: Tensor) -> Tensor:
-        """Leaves the ended rows, and the padding that only they needed, out of the batch."""
-        index = torch.tensor(kept, device=tokens.device)
+        """Leaves the ended rows, and the padding that only they needed, out of the batch.
+
+        Rows from the end take the places of ended ones, so that as few as possible are copied.
+        """
+        count = len(kept)
+        staying = set(kept)
+        holes = [row for row in range(count) if row not in staying]
+        moves = list(zip([row for row in kept if row >= count], holes, strict=True))
+        order = list(range(count))
+        for source, target in moves:
+            order[target] = source
         start = min(self._pads[row] for row in kept)
         for layer in self._cache.layers:
-            layer.keep(index, start)
-        self._live = [self._live[row] for row in kept]
-        self._pads = [self._pads[row] - start for row in kept]
+            layer.keep(moves, count, start)
+        self._live = [self._live[row] for row in order]
+        self._pads = [self._pads[row] - start for row in order]
         self._width -= start
+        index = torch.tensor(order, device=tokens.device)
         self._mask = self._mask[index, start:]
         self._positions, self._temperature = self._positions[index], self._temperature[index]
         self._uniforms = self._uniforms[index]

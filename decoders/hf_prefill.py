@@ -156,7 +156,7 @@ def _read_bucket(forward: Forward, rows: Sequence[_Row]) -> None:
     width = max(row.fresh for row in rows)
     totals = [len(row.reading.ids) for row in rows]
     pasts = [max(total - width, 0) for total in totals]
-    cache = stack_right_aligned([row.past for row in rows], pasts)
+    cache = stack_right_aligned([row.past for row in rows], pasts, room=width)
     longest = max(totals)
     tokens = torch.zeros(len(rows), width, dtype=torch.long)
     for index, row in enumerate(rows):

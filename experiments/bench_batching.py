@@ -36,7 +36,7 @@ def stand_in(seed: int) -> HFModel:
     torch.manual_seed(seed)
     tokenizer = PreTrainedTokenizerFast(tokenizer_object=train_tokenizer(seed))
     config = LlamaConfig(
-        vocab_size=1024,
+        vocab_size=len(tokenizer),
         hidden_size=256,
         intermediate_size=704,
         num_hidden_layers=6,

@@ -72,11 +72,17 @@ def test_the_question_is_scored_like_any_other_text(folder):
     assert lm.question_nll(KNOWN) == pytest.approx(-total / (len(ids) - 1), abs=1e-4)
 
 
-def test_without_a_threshold_it_may_be_asked_anything(folder, tmp_path):
+def test_without_a_threshold_it_may_be_asked_anything(folder):
     lm = EmbeddedModel.open(folder)
     lm.scope = None
     assert lm.out_of_scope(UNKNOWN) is None
-    assert lm.question_nll("") == lm.question_nll("a") == 0.0
+
+
+def test_hardly_any_question_is_no_question_of_its_kind(folder):
+    lm = EmbeddedModel.open(folder)
+    assert lm.question_nll("") == lm.question_nll("a") == float("inf")
+    assert "only knows" in lm.out_of_scope("a")
+    assert "only knows" in lm.out_of_scope("")
 
 
 @pytest.mark.parametrize("text", ["{", '{"scope": "many"}', '{"scope": {"other": 1}}', "[1]"])

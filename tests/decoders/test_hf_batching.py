@@ -144,6 +144,17 @@ def test_a_run_that_is_cut_off_harms_no_later_run():
     asyncio.run(cut())
     assert asyncio.run(gather(batcher, [4])) == [16]
 
+    async def leave():  # nothing was even started
+        batcher.window = 60.0
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(batcher.submit(Number(5)), 0.01)
+
+    asyncio.run(leave())
+    batcher.window = 0.001
+    assert asyncio.run(gather(batcher, [6])) == [36]
+    assert len(batcher._queues) <= 1
+    assert worker.batches == [[3], [4], [6]]
+
 
 def test_two_event_loops_in_two_threads_take_turns():
     worker = Squares(seconds=0.01)  # asserts that it never runs twice at once
