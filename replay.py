@@ -60,7 +60,7 @@ async def areplay(trace: str | Path | Sequence[Event], *, pipeline: PipelineFact
     made = pipeline(ReplayModel(recorded), Settings.model_validate(dict(head.settings)))
     if dict(made.prompts.hashes) != dict(head.prompts):
         changed = [role for role, digest in head.prompts.items() if made.prompts.hashes.get(role) != digest]
-        raise TraceError(f"the prompts {', '.join(changed)} differ from those of the trace; give the same prompt folder")
+        raise TraceError(f"the prompts {', '.join(changed)} differ from those of the trace; give the same folder")
     budget = head.budget.model_copy(update=dict.fromkeys(CLOCK_LIMITS))
     run = made.stream(head.task, budget=budget, seed=head.seed)
     again: list[Event] = []

@@ -230,6 +230,10 @@ class LanguageModel(ABC):
         flops = 2.0 * (self.capabilities.parameters or 0) * (prompt * calls + completion)
         return Usage(prompt_tokens=prompt * calls, completion_tokens=completion, calls=calls, flops=flops)
 
+    def bound(self, request: SampleRequest) -> Usage:
+        """The most that one :meth:`sample` can cost, lost answers and retries within ``max_attempts`` included."""
+        return self.worst_case(request)
+
     def out_of_scope(self, question: str) -> str | None:
         """Why this model should not be asked this question, or None where it may be asked anything."""
         return None

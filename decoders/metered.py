@@ -15,8 +15,12 @@ from typing import Any
 
 from ..planner.errors import BudgetExhausted, ModelError
 from ..planner.events import Bounded, Event, ModelCalled
-from ..planner.ledger import Ledger, Role, Usage
+from ..planner.ledger import Budget, Ledger, Role, Usage
 from .base import LanguageModel, Message, SampleRequest, Samples, TokenScores
+
+
+_MOST_ATTEMPTS = 8
+"""Requests that one call may make where nothing else limits it."""
 
 
 class Account:
@@ -135,7 +139,8 @@ class MeteredModel(LanguageModel):
         """
         request = self._bounded(request)
         ledger = self._account.ledger
-        ticket = ledger.admit(self.worst_case(request))
+        worst = self.bound(request)
+        ticket = ledger.admit(worst)
         try:
             async with asyncio.timeout(self._seconds_left()):
                 samples = await self._inner.sample(request)
@@ -143,8 +148,11 @@ class MeteredModel(LanguageModel):
             self._failed(ledger, ticket, "sample", request.key(), request, error)
             raise
         except TimeoutError:
-            ledger.charge(self._role, Usage(retries=1, estimated=True), ticket=ticket)
+            ledger.charge(self._role, _lost(worst), ticket=ticket)
             raise BudgetExhausted("the budget's seconds ran out during a call", limit="seconds") from None
+        except asyncio.CancelledError:
+            ledger.charge(self._role, _lost(worst), ticket=ticket)
+            raise
         except BaseException:
             ledger.release(ticket)
             raise
@@ -191,13 +199,26 @@ class MeteredModel(LanguageModel):
         return self._inner.out_of_scope(question)
 
     def _bounded(self, request: SampleRequest) -> SampleRequest:
-        """Keeps retries and top-ups within a cap on calls."""
+        """Allows as many attempts (retries, top-ups) as the budget could pay if every answer were lost."""
         ledger = self._account.ledger
-        cap = ledger.budget.calls
-        if cap is None:
+        if ledger.budget == Budget():
             return request
-        left = max(1, cap - ledger.spent.calls - ledger.spent.retries - ledger.reserved.calls)
-        return request.model_copy(update={"max_attempts": min(left, request.max_attempts or left)})
+        most = request.max_attempts or _MOST_ATTEMPTS
+        if ledger.budget.calls is not None:
+            used = ledger.spent.calls + ledger.spent.retries + ledger.reserved.calls
+            most = min(most, max(1, ledger.budget.calls - used))
+        clean = self._inner.worst_case(request).calls
+        for attempts in range(max(most, clean), clean, -1):
+            tried = request.model_copy(update={"max_attempts": attempts})
+            if ledger.fits(self.bound(tried)):
+                return tried
+        return request.model_copy(update={"max_attempts": clean})
+
+    def bound(self, request: SampleRequest) -> Usage:
+        """The backend's bound, lost answers included, no looser than what was learnt of prompts allows."""
+        worst, outer, clean = self.worst_case(request), self._inner.bound(request), self._inner.worst_case(request)
+        spare = max(0, outer.prompt_tokens - clean.prompt_tokens)
+        return outer.model_copy(update={"prompt_tokens": worst.prompt_tokens + spare})
 
     def _seconds_left(self) -> float | None:
         ledger = self._account.ledger
@@ -233,6 +254,11 @@ class MeteredModel(LanguageModel):
                 usage=usage,
             )
         )
+
+
+def _lost(worst: Usage) -> Usage:
+    """What a call is charged whose answer never came: it may have been generated all the same."""
+    return worst.model_copy(update={"calls": 0, "retries": max(1, worst.calls), "estimated": True})
 
 
 def _shared(a: str, b: str) -> int:

@@ -1,0 +1,220 @@
+"""Methods to compare, all over the same seam: a public task and a model in, a final value and its cost out.
+
+A method never sees a gold answer: what it is handed has no field for one. Every method's whole cost is counted, prompt
+tokens and rejected proposals included.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from ..decoders.answer import read_value
+from ..decoders.answerer import Answerer
+from ..decoders.base import LanguageModel, SampleRequest
+from ..decoders.citations import read_answer
+from ..decoders.metered import Account, MeteredModel
+from ..decoders.prompts import PromptSet
+from ..pipeline import Pipeline, default_verifiers
+from ..planner.acceptance import Greedy
+from ..planner.energy import Anchor, difference
+from ..planner.errors import BudgetExhausted
+from ..planner.kernel import Judged, Kernel
+from ..planner.ledger import Budget, Ledger, Usage
+from ..planner.notation import format_plan
+from ..planner.schedules import Constant
+from ..planner.task import Task
+from ..proposers import Drafter, Mixture, read_draft
+from ..settings import Settings
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a method made of one problem.
+
+    Attributes:
+        value: The final value as written, None where there is none.
+        usage: What it cost in all.
+        plan: The plan behind the answer in notation, where there is one.
+        notes: Whatever else is worth keeping.
+    """
+
+    value: str | None
+    usage: Usage
+    plan: str | None = None
+    notes: dict[str, Any] = field(default_factory=dict)
+
+
+class Method(ABC):
+    """A way of answering."""
+
+    name: str
+
+    @abstractmethod
+    async def run(self, model: LanguageModel, task: Task, seed: int) -> Outcome:
+        """Answers one task.
+
+        Args:
+            model: The language model; everything asked of it is counted.
+            task: The public task.
+            seed: All randomness comes from it.
+        """
+
+
+def _metered(model: LanguageModel, ledger: Ledger) -> tuple[MeteredModel, PromptSet]:
+    return MeteredModel(model, Account(ledger), "baseline"), PromptSet.load(model.capabilities.dialect)
+
+
+def final_value(text: str) -> str | None:
+    """The value of an answer's last ``answer:`` line, None where there is none."""
+    finals = [line.final for line in read_answer(text) if line.final is not None]
+    return finals[-1] if finals else None
+
+
+class Direct(Method):
+    """Greedy autoregressive answer, step by step, without a plan."""
+
+    name = "greedy direct"
+
+    def __init__(self, max_tokens: int = 512) -> None:
+        self.max_tokens = max_tokens
+
+    async def run(self, model: LanguageModel, task: Task, seed: int) -> Outcome:
+        """One greedy decode."""
+        ledger = Ledger()
+        metered, prompts = _metered(model, ledger)
+        request = SampleRequest(
+            messages=prompts.render("direct", question=task.question),
+            temperature=0.0,
+            max_tokens=self.max_tokens,
+            seed=seed,
+        )
+        samples = await metered.sample(request)
+        return Outcome(final_value(samples[0].text), ledger.spent)
+
+
+class SelfConsistency(Method):
+    """Majority vote over k sampled direct answers (Wang et al. 2022); unreadable answers have no vote."""
+
+    def __init__(self, k: int = 8, temperature: float = 0.7, max_tokens: int = 512) -> None:
+        self.name = f"self-consistency@{k}"
+        self.k = k
+        self.temperature = temperature
+        self.max_tokens = max_tokens
+
+    async def run(self, model: LanguageModel, task: Task, seed: int) -> Outcome:
+        """Draws k samples from one prompt; ties go to the value that came first."""
+        ledger = Ledger()
+        metered, prompts = _metered(model, ledger)
+        request = SampleRequest(
+            messages=prompts.render("direct", question=task.question),
+            n=self.k,
+            temperature=self.temperature,
+            max_tokens=self.max_tokens,
+            seed=seed,
+        )
+        samples = await metered.sample(request)
+        written = [value for s in samples if (value := final_value(s.text)) is not None]
+        votes = Counter(number for value in written if (number := read_value(value)) is not None)
+        winner = str(votes.most_common(1)[0][0]) if votes else (written[0] if written else None)
+        return Outcome(winner, ledger.spent, notes={"votes": len(votes)})
+
+
+class BestOfPlans(Method):
+    """The best of n drafted plans under the verifiers and the energy of planneal, then one answer from it."""
+
+    def __init__(self, n: int = 6, settings: Settings | None = None) -> None:
+        self.name = f"best-of-{n} plans"
+        self.n = n
+        self.settings = settings or Settings()
+
+    async def run(self, model: LanguageModel, task: Task, seed: int) -> Outcome:
+        """One greedy draft and n - 1 sampled ones, all judged, the first of the best answered from."""
+        ledger = Ledger()
+        metered, prompts = _metered(model, ledger)
+        drafter = Drafter(metered, prompts, self.settings.draft)
+        texts = [(await metered.sample(drafter.request(task, seed=seed)))[0].text]
+        if self.n > 1:
+            request = drafter.request(task, seed=seed + 1, greedy=False, n=self.n - 1)
+            texts += [completion.text for completion in await metered.sample(request)]
+        kernel = _judging_kernel(metered, prompts, self.settings, task, ledger)
+        best: Judged | None = None
+        anchor: Anchor | None = None
+        for text in texts:
+            plan = read_draft(task, text).plan
+            anchor = anchor or Anchor.of(plan)
+            judged = await kernel.judge(plan, anchor)
+            if best is None or difference(judged.energy, best.energy) < 0:
+                best = judged
+        assert best is not None
+        answerer = Answerer(metered, prompts, self.settings.answer)
+        answers = [a async for a in answerer.decode(np.random.default_rng(seed), task, best.plan)]
+        chosen = next((a for a in answers if a.faithful), answers[0])
+        return Outcome(chosen.value, ledger.spent, plan=format_plan(best.plan))
+
+
+def _judging_kernel(
+    model: MeteredModel, prompts: PromptSet, settings: Settings, task: Task, ledger: Ledger
+) -> Kernel:
+    """A kernel that only judges: the same verifiers and energy as planneal, no proposer."""
+    verifiers = [
+        bind(model) if (bind := getattr(verifier, "with_model", None)) is not None else verifier
+        for verifier in default_verifiers(model, prompts, settings)
+    ]
+    return Kernel(
+        task=task,
+        proposer=Mixture(None),
+        verifiers=verifiers,
+        energy=settings.energy,
+        rule=Greedy(),
+        schedule=Constant(0.0),
+        charge=lambda usage: ledger.charge("verify", usage),
+    )
+
+
+class Planneal(Method):
+    """The pipeline: draft, refine, answer.
+
+    Args:
+        settings: How it refines.
+        budget: What each problem may cost.
+        name: As it appears in tables.
+        make: Makes the pipeline, for variants with parts of their own.
+    """
+
+    def __init__(
+        self,
+        settings: Settings | None = None,
+        budget: Budget | None = None,
+        name: str = "planneal",
+        make: Callable[[LanguageModel, Settings], Pipeline] | None = None,
+    ) -> None:
+        self.name = name
+        self.settings = settings or Settings()
+        self.budget = budget or Budget()
+        self._make = make or (lambda model, settings: Pipeline(model, settings=settings))
+
+    async def run(self, model: LanguageModel, task: Task, seed: int) -> Outcome:
+        """One run; a budget that ends it early still gives what there is."""
+        pipeline = self._make(model, self.settings)
+        run = pipeline.stream(task, budget=self.budget, seed=seed)
+        try:
+            async for _ in run:
+                pass
+        except BudgetExhausted:
+            return Outcome(None, run.ledger.spent)
+        result = run.result
+        notes = {
+            "stop": result.stop_reason,
+            "steps": result.steps,
+            "accepted": result.accepted,
+            "solved": result.solved,
+            "faithful": bool(result.answer and result.answer.faithful),
+            "draft": format_plan(result.draft),
+        }
+        return Outcome(result.value, result.spent, plan=format_plan(result.plan), notes=notes)
