@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..planner.verifier import Verifier
 from .relations import RelationsVerifier
+from .self_check import SelfCheckVerifier
 from .structure import StructureVerifier
 
 
@@ -12,4 +13,4 @@ def default_verifiers() -> tuple[Verifier, ...]:
     return (StructureVerifier(), RelationsVerifier())
 
 
-__all__ = ["RelationsVerifier", "StructureVerifier", "Verifier", "default_verifiers"]
+__all__ = ["RelationsVerifier", "SelfCheckVerifier", "StructureVerifier", "Verifier", "default_verifiers"]
