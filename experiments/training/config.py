@@ -84,7 +84,14 @@ class RunConfig(_Section):
         steps: Largest number of steps; the schedule follows whichever is spent first.
         threads: CPU threads.
         compile: Whether to compile the model.
+        prefetch: Whether a worker process prepares batches ahead; they are the same either way.
         checkpoint_minutes: Time between checkpoints.
+        tokenizer_problems: Problems whose text trains the tokenizer.
+        vocabulary: Bound on the tokenizer's size.
+        model: Sizes of the model; the vocabulary's is the tokenizer's.
+        data: What batches are made of.
+        optim: The optimiser.
+        onpolicy: Sampling of the model's own plans.
     """
 
     name: str
@@ -93,6 +100,7 @@ class RunConfig(_Section):
     steps: int = 1_000_000
     threads: int = 2
     compile: bool = True
+    prefetch: bool = True
     checkpoint_minutes: float = 4.0
     tokenizer_problems: int = 1500
     vocabulary: int = 1024

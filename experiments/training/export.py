@@ -67,6 +67,7 @@ def export(run: Path, out: Path) -> dict[str, Any]:
     model.generation_config = GenerationConfig(eos_token_id=end, pad_token_id=pad, do_sample=False)
     out.mkdir(parents=True, exist_ok=True)
     model.half().save_pretrained(out)
+    (out / "model.safetensors").chmod(0o644)
     save_tokenizer(tokenizer, out)
     facts = {
         "name": "planneal-embedded",

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import argparse
 import copy
+import itertools
 import json
 import time
 from collections import deque
+from collections.abc import Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import ExitStack, closing
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -28,6 +31,9 @@ from .packing import Batch
 from .tokenizer import save_tokenizer, train_tokenizer
 
 __all__ = ["Run", "learning_rate", "main"]
+
+_AHEAD = 3
+"""Batches that are prepared ahead."""
 
 
 def learning_rate(progress: float, step: int, warmup: int, decay: float) -> float:
@@ -136,8 +142,10 @@ class Run:
         """Train to the end of the budget."""
         config = self.config
         forward = torch.compile(self.model) if config.compile else self.model
-        context = get_context("spawn")
-        with ProcessPoolExecutor(1, mp_context=context) as workers:
+        with ExitStack() as stack:
+            workers = None
+            if config.prefetch:
+                workers = stack.enter_context(ProcessPoolExecutor(1, mp_context=get_context("spawn")))
             while self.progress < 1.0:
                 due = sum(point <= self.progress for point in config.onpolicy.at)
                 if self.sampled < due:
@@ -145,43 +153,54 @@ class Run:
                 self._stretch(forward, workers)
         self.save()
 
-    def _stretch(self, forward: Any, workers: ProcessPoolExecutor) -> None:
+    def _batches(self, workers: ProcessPoolExecutor | None) -> Iterator[Batch]:
+        """The batches from this step on, prepared a few steps ahead where there is a worker."""
+        config = self.config
+        ahead: deque[Future[Batch]] = deque()
+        try:
+            for step in itertools.count(self.step):
+                if workers is None:
+                    yield make_batch(config.data, config.seed, step, str(self.folder), self.pool)
+                    continue
+                ahead.append(workers.submit(make_batch, config.data, config.seed, step, str(self.folder), self.pool))
+                if len(ahead) == _AHEAD:
+                    yield ahead.popleft().result()
+        finally:
+            for future in ahead:
+                future.cancel()
+
+    def _stretch(self, forward: Any, workers: ProcessPoolExecutor | None) -> None:
         """Train until plans are due to be sampled or the budget is spent."""
         config = self.config
-        ends = [point for point in config.onpolicy.at if point > self.progress]
-        end = min([*ends, 1.0])
-        ahead: deque[Future[Batch]] = deque()
+        end = min([1.0, *(point for point in config.onpolicy.at if point > self.progress)])
         saved = self.seconds
         losses: list[Tensor] = []
-        submitted = self.step
-        while self.progress < end:
-            started = time.monotonic()
-            while len(ahead) < 3:
-                ahead.append(
-                    workers.submit(make_batch, config.data, config.seed, submitted, str(self.folder), self.pool)
-                )
-                submitted += 1
-            batch = ahead.popleft().result()
-            losses.append(self._update(forward, batch))
-            self.step += 1
-            self.tokens += int((batch.weights > 0).sum())
-            self.seconds += time.monotonic() - started
-            if self.step % 20 == 0:
-                self.log(
-                    {
-                        "step": self.step,
-                        "loss": round(float(torch.stack(losses).mean()), 5),
-                        "minutes": round(self.seconds / 60, 3),
-                        "targets": self.tokens,
-                        "rate": round(self._rate(), 4),
-                    }
-                )
-                losses.clear()
-            if self.seconds - saved > 60 * config.checkpoint_minutes:
-                self.save()
-                saved = self.seconds
-        for future in ahead:
-            future.cancel()
+        with closing(self._batches(workers)) as batches:
+            while self.progress < end:
+                started = time.monotonic()
+                batch = next(batches)
+                losses.append(self._update(forward, batch))
+                self.step += 1
+                self.tokens += int((batch.weights > 0).sum())
+                self.seconds += time.monotonic() - started
+                if self.step % 20 == 0:
+                    self._report(losses)
+                if self.seconds - saved >= 60 * config.checkpoint_minutes:
+                    self.save()
+                    saved = self.seconds
+
+    def _report(self, losses: list[Tensor]) -> None:
+        """Log the mean of the losses since the last report."""
+        self.log(
+            {
+                "step": self.step,
+                "loss": round(float(torch.stack(losses).mean()), 5),
+                "minutes": round(self.seconds / 60, 3),
+                "targets": self.tokens,
+                "rate": round(self._rate(), 4),
+            }
+        )
+        losses.clear()
 
     def _rate(self) -> float:
         return learning_rate(self.progress, self.step, self.config.optim.warmup, self.config.optim.decay)
