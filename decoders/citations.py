@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from typing import NamedTuple
 
@@ -63,5 +64,5 @@ def statements(text: str) -> list[str]:
 
 def _wordy(words: list[str]) -> bool:
     """Whether two words stand side by side without an operator, as prose has it and expressions never do."""
-    pairs = zip(words, words[1:], strict=False)
+    pairs = itertools.pairwise(words)
     return any(re.fullmatch(r"[\w.)]+", a) and re.fullmatch(r"[\w.(]+", b) for a, b in pairs)

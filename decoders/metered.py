@@ -145,7 +145,7 @@ class MeteredModel(LanguageModel):
             async with asyncio.timeout(self._seconds_left()):
                 samples = await self._inner.sample(request)
         except ModelError as error:
-            self._failed(ledger, ticket, "sample", request.key(), request, error)
+            self._failed(ledger, ticket, "sample", request.key(), request, error, worst)
             raise
         except TimeoutError:
             ledger.charge(self._role, _lost(worst), ticket=ticket)
@@ -156,15 +156,16 @@ class MeteredModel(LanguageModel):
         except BaseException:
             ledger.release(ticket)
             raise
-        ledger.charge(self._role, samples.usage, ticket=ticket)
+        spent = _within(samples.usage, worst)
+        ledger.charge(self._role, spent, ticket=ticket)
         if samples.usage.calls == 1 and not samples.usage.retries and not samples.usage.estimated:
             self._account.learn(_joined(request.messages), samples.usage.prompt_tokens)
         response = {
             "completions": [c.model_dump(mode="json", exclude_defaults=True) for c in samples],
             "notes": list(samples.notes),
         }
-        self._record("sample", request.key(), _shown(request), response, samples.usage)
-        return samples
+        self._record("sample", request.key(), _shown(request), response, spent)
+        return Samples(samples.completions, spent, samples.notes)
 
     async def score(self, prompt: str | Sequence[Message], continuation: str) -> TokenScores:
         """Scores a continuation within the budget.
@@ -179,12 +180,13 @@ class MeteredModel(LanguageModel):
         ledger = self._account.ledger
         size = self.capabilities.parameters or 0
         tokens = self.prompt_bound(messages) + len(continuation.encode())
-        ticket = ledger.admit(Usage(prompt_tokens=tokens, calls=1, flops=2.0 * size * tokens))
+        worst = Usage(prompt_tokens=tokens, calls=1, flops=2.0 * size * tokens)
+        ticket = ledger.admit(worst)
         request = {"messages": [m.model_dump() for m in messages], "continuation": continuation}
         try:
             scores = await self._inner.score(messages, continuation)
         except ModelError as error:
-            self._failed(ledger, ticket, "score", key, request, error)
+            self._failed(ledger, ticket, "score", key, request, error, worst)
             raise
         except BaseException:
             ledger.release(ticket)
@@ -225,9 +227,16 @@ class MeteredModel(LanguageModel):
         return None if ledger.budget.seconds is None else max(0.0, ledger.budget.seconds - ledger.elapsed)
 
     def _failed(
-        self, ledger: Ledger, ticket: int, method: str, key: str, request: Any, error: ModelError
+        self,
+        ledger: Ledger,
+        ticket: int,
+        method: str,
+        key: str,
+        request: Any,
+        error: ModelError,
+        worst: Usage,
     ) -> None:
-        usage = error.usage if isinstance(error.usage, Usage) else Usage()
+        usage = _within(error.usage, worst) if isinstance(error.usage, Usage) else Usage()
         ledger.charge(self._role, usage, ticket=ticket)
         shown = _shown(request) if isinstance(request, SampleRequest) else request
         self._record(method, key, shown, None, usage, error)
@@ -259,6 +268,18 @@ class MeteredModel(LanguageModel):
 def _lost(worst: Usage) -> Usage:
     """What a call is charged whose answer never came: it may have been generated all the same."""
     return worst.model_copy(update={"calls": 0, "retries": max(1, worst.calls), "estimated": True})
+
+
+def _within(usage: Usage, worst: Usage) -> Usage:
+    """Estimates (of lost answers) are no higher than what was admitted, which knew the prompt better."""
+    if not usage.estimated:
+        return usage
+    return usage.model_copy(
+        update={
+            "prompt_tokens": min(usage.prompt_tokens, worst.prompt_tokens),
+            "completion_tokens": min(usage.completion_tokens, worst.completion_tokens),
+        }
+    )
 
 
 def _shared(a: str, b: str) -> int:

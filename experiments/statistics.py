@@ -47,7 +47,7 @@ def mcnemar(first: Sequence[bool], second: Sequence[bool]) -> float:
     only_first = sum(a and not b for a, b in zip(first, second, strict=True))
     only_second = sum(b and not a for a, b in zip(first, second, strict=True))
     discordant, fewer = only_first + only_second, min(only_first, only_second)
-    tail = sum(math.comb(discordant, k) for k in range(fewer + 1)) / 2**discordant
+    tail = sum(math.comb(discordant, k) for k in range(fewer + 1)) / float(2**discordant)
     return min(1.0, 2 * tail)
 
 
