@@ -120,6 +120,16 @@ def cyclic_groups(plan: Plan) -> tuple[frozenset[str], ...]:
 def circles(edges: Mapping[str, Collection[str]]) -> tuple[frozenset[str], ...]:
     """Groups of nodes that reach each other, and nodes with an edge to themselves.
 
+    Args:
+        edges: For each node the nodes it points to; those that are no keys are passed over.
+    """
+    groups = (frozenset(group) for group in strong_components(edges))
+    return tuple(group for group in groups if len(group) > 1 or any(node in edges[node] for node in group))
+
+
+def strong_components(edges: Mapping[str, Collection[str]]) -> tuple[tuple[str, ...], ...]:
+    """All groups of nodes that reach each other (most have one member), each after the groups it points to.
+
     Tarjan's strongly connected components, iterative so that depth is no limit.
 
     Args:
@@ -128,7 +138,7 @@ def circles(edges: Mapping[str, Collection[str]]) -> tuple[frozenset[str], ...]:
     index: dict[str, int] = {}
     low: dict[str, int] = {}
     on_stack: dict[str, None] = {}
-    groups: list[frozenset[str]] = []
+    groups: list[tuple[str, ...]] = []
     for root in edges:
         if root in index:
             continue
@@ -152,16 +162,14 @@ def circles(edges: Mapping[str, Collection[str]]) -> tuple[frozenset[str], ...]:
                 if work:
                     low[work[-1][0]] = min(low[work[-1][0]], low[node])
                 if low[node] == index[node]:
-                    group = _pop_group(on_stack, node)
-                    if len(group) > 1 or node in edges[node]:
-                        groups.append(group)
+                    groups.append(_pop_group(on_stack, node))
     return tuple(groups)
 
 
-def _pop_group(on_stack: dict[str, None], node: str) -> frozenset[str]:
-    group: set[str] = set()
+def _pop_group(on_stack: dict[str, None], node: str) -> tuple[str, ...]:
+    group: list[str] = []
     while True:
         last, _ = on_stack.popitem()
-        group.add(last)
+        group.append(last)
         if last == node:
-            return frozenset(group)
+            return tuple(reversed(group))

@@ -16,7 +16,7 @@ import numpy as np
 
 from .acceptance import AcceptanceRule, accepts
 from .edits import Delete, Insert, apply, parts
-from .energy import Anchor, Energy, EnergyModel, difference
+from .energy import Anchor, Energy, EnergyModel, difference, least_difference
 from .errors import PlanError
 from .ledger import Usage
 from .notation import format_edit
@@ -191,7 +191,7 @@ class Kernel:
 
     async def restart(self, chain: Chain, plan: Plan) -> Chain:
         """The same chain from another plan; its best, its step count and its retired ids stay."""
-        judged = await self.judge(plan, chain.anchor)
+        judged = await self.judge(plan, chain.anchor, chain.draw)
         better = difference(judged.energy, chain.best.energy) < 0
         return replace(
             chain,
@@ -276,19 +276,22 @@ class Kernel:
         known: list[Assessment] = []
         asked: list[str] = []
         old = chain.current.energy
+        energy = self.energy(plan, (), chain.anchor, self.exact)
         for verifier in self.verifiers:
             known.append(await self._assess(verifier, plan, chain.draw))
             asked.append(verifier.name)
-            partial = self.energy(plan, known, chain.anchor, self.exact)
-            if len(known) < len(self.verifiers) and not accepts(limit, _least(partial, old), temperature, log_q):
-                judged = Judged(plan, tuple(known), partial)
+            energy = self.energy(plan, known, chain.anchor, self.exact)
+            least = least_difference(energy, old)
+            if len(known) < len(self.verifiers) and not accepts(limit, least, temperature, log_q):
+                decision: Decision = "nan" if math.isnan(least) else "early"
+                judged = Judged(plan, tuple(known), energy)
                 reason = f"already worse after {verifier.name}" + _first(known)
                 return StepInfo(
-                    "early", proposal, math.nan, limit, u, temperature, judged, tuple(asked), proposal.usage, reason
+                    decision, proposal, math.nan, limit, u, temperature, judged, tuple(asked), proposal.usage, reason
                 )
-        judged = Judged(plan, tuple(known), self.energy(plan, known, chain.anchor, self.exact))
+        judged = Judged(plan, tuple(known), energy)
         delta = difference(judged.energy, old)
-        decision: Decision = "accepted"
+        decision = "accepted"
         reason = f"energy {old.total:.4f} -> {judged.energy.total:.4f}"
         if math.isnan(delta):
             decision, reason = "nan", "the energy is not a number"
@@ -338,19 +341,14 @@ class Kernel:
 
 
 def _reused(proposal: Proposal, retired: frozenset[str]) -> str:
-    """The first retired id that the proposal would insert again, or nothing."""
-    if proposal.edit is None:
-        return ""
-    inserted = (p.item.id for p in parts(proposal.edit) if isinstance(p, Insert))
-    return next((item_id for item_id in inserted if item_id in retired), "")
-
-
-def _least(partial: Energy, old: Energy) -> float:
-    """Lower bound of the final difference: known terms as they are, missing ones at their least, zero."""
-    missing = sum(
-        term.value for name, term in old.terms.items() if name not in partial.terms and not term.abstained
-    )
-    return difference(partial, old) - missing
+    """The first retired id that the proposal would insert again, or nothing; its own deletions count."""
+    gone = set(retired)
+    for part in parts(proposal.edit) if proposal.edit is not None else ():
+        if isinstance(part, Insert) and part.item.id in gone:
+            return part.item.id
+        if isinstance(part, Delete):
+            gone.add(part.id)
+    return ""
 
 
 def _first(known: Sequence[Assessment]) -> str:
