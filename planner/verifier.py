@@ -13,7 +13,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from .errors import BudgetExhausted
+from .errors import BudgetExhausted, VerifierError
 from .ledger import Usage
 from .plan import Plan
 from .task import Task
@@ -117,6 +117,7 @@ class Verifier(ABC):
         """
         started = clock()
         effective = draw if self.trust != "exact" else 0
+        deadline: asyncio.Timeout | None = None
         try:
             keys = {
                 item_id: (self.name, self.version, effective, item_id, scope)
@@ -127,22 +128,20 @@ class Verifier(ABC):
             missing = [item_id for item_id in keys if item_id not in known]
             judgement = Judgement({})
             if missing:
-                async with asyncio.timeout(self.timeout):
+                async with asyncio.timeout(self.timeout) as deadline:
                     judgement = await self.judge(task, plan, missing, effective)
-            absent = [item_id for item_id in missing if item_id not in judgement.verdicts]
+            verdicts = {i: known[i] if i in known else _sound(i, judgement.verdicts.get(i)) for i in keys}
+            seconds = max(0.0, clock() - started - judgement.usage.seconds)
+            usage = judgement.usage + Usage(verifier_seconds=seconds)
         except BudgetExhausted:
             raise
-        except TimeoutError:
-            return self.abstain(plan, f"no verdict within {self.timeout:g} s", seconds=clock() - started)
         except Exception as error:  # whatever a verifier raises, the run goes on without its word
-            return self.abstain(plan, f"{type(error).__name__}: {error}", seconds=clock() - started)
-        if absent:
-            return self.abstain(plan, f"no verdict for {', '.join(absent)}", seconds=clock() - started)
+            late = isinstance(error, TimeoutError) and deadline is not None and deadline.expired()
+            reason = f"no verdict within {self.timeout:g} s" if late else _told(error)
+            return self.abstain(plan, reason, seconds=clock() - started)
         for item_id in missing:
             if cache is not None:
-                cache.put(keys[item_id], judgement.verdicts[item_id])
-        verdicts = {i: known[i] if i in known else judgement.verdicts[i] for i in keys}
-        usage = judgement.usage + Usage(verifier_seconds=max(0.0, clock() - started - judgement.usage.seconds))
+                cache.put(keys[item_id], verdicts[item_id])
         return Assessment(
             verifier=self.name, plan_hash=plan.hash, verdicts=verdicts, usage=usage, judged=tuple(missing)
         )
@@ -155,3 +154,22 @@ class Verifier(ABC):
             abstained=reason[:500],
             usage=Usage(verifier_seconds=max(0.0, seconds)),
         )
+
+
+def _sound(item_id: str, verdict: Verdict | None) -> Verdict:
+    """The verdict, if it is one with a score in [0, 1].
+
+    Raises:
+        VerifierError: There is none for this item, or it makes no sense.
+    """
+    if verdict is None:
+        raise VerifierError(f"no verdict for {item_id}")
+    if not isinstance(verdict, Verdict):
+        raise VerifierError(f"{verdict!r:.50} is no verdict for {item_id}")
+    if not 0.0 <= verdict.score <= 1.0:
+        raise VerifierError(f"the score of {item_id} is {verdict.score}, not in [0, 1]")
+    return verdict
+
+
+def _told(error: Exception) -> str:
+    return str(error) if isinstance(error, VerifierError) else f"{type(error).__name__}: {error}"
