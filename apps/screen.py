@@ -16,9 +16,8 @@ from enum import IntEnum
 from types import TracebackType
 from typing import Any
 
-from rich.box import ASCII2, SIMPLE_HEAD, Box
+from rich.box import MARKDOWN, SIMPLE_HEAD, Box
 from rich.console import Console
-from rich.padding import Padding
 from rich.status import Status
 from rich.table import Table
 from rich.text import Text
@@ -49,13 +48,15 @@ def console(*, stderr: bool = False) -> Console:
 def put(out: Console, text: str, style: str = "", indent: int = 0) -> None:
     """Prints text, wrapped within its indent."""
     body = Text(clean(text), style=style if out.is_terminal else "")
-    out.print(Padding(body, (0, 0, 0, indent), expand=False))
+    for line in body.wrap(out, max(10, out.width - indent)):
+        line.rstrip()
+        out.print(Text(" " * indent) + line, soft_wrap=True)
 
 
 def table(out: Console, *columns: str, right: tuple[str, ...] = ()) -> Table:
-    """An empty table with these columns; plain characters where the console is not a terminal."""
-    box: Box = SIMPLE_HEAD if out.is_terminal and out.encoding.startswith("utf") else ASCII2
-    made = Table(box=box, header_style="bold" if out.is_terminal else "", pad_edge=False, show_edge=box is ASCII2)
+    """An empty table with these columns; a Markdown table where the console is not a terminal."""
+    box: Box = SIMPLE_HEAD if out.is_terminal and out.encoding.startswith("utf") else MARKDOWN
+    made = Table(box=box, header_style="bold" if out.is_terminal else "")
     for column in columns:
         made.add_column(column, justify="right" if column in right else "left", overflow="fold")
     return made

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, get_args
 
 from rich.console import Console
 
@@ -18,7 +18,7 @@ from ..planner.events import (
     StepTaken,
     Warned,
 )
-from ..planner.ledger import Usage
+from ..planner.ledger import Role, Usage
 from .screen import Level, put, row, table
 
 MARKS = {"pass": "ok", "fail": "FALSE", "unknown": "not checkable"}
@@ -60,7 +60,8 @@ class Narrator:
             self._step(event)
         elif isinstance(event, ChainStopped):
             detail = f" ({event.detail})" if event.detail else ""
-            self._put(f"{self._chain(event.chain)}stopped after {event.step} steps: {event.reason}{detail}", "dim")
+            steps = _count(event.step, "step")
+            self._put(f"{self._chain(event.chain)}stopped after {steps}: {event.reason}{detail}", "dim")
         elif isinstance(event, PlanChosen):
             self._chosen(event)
         elif isinstance(event, AnswerDecoded):
@@ -98,8 +99,7 @@ class Narrator:
 
     def _draft(self, event: PlanDrafted) -> None:
         which = "plan after a restart" if event.restart else "first plan"
-        held = len(event.witnesses)
-        told = f"{held} problem{'s' if held != 1 else ''}" if held else "no problems"
+        told = _count(len(event.witnesses), "problem")
         self._put(f"{self._chain(event.chain)}{which}, energy {_shown(_total(event.energy))}, {told}", "bold")
         if self.level == Level.VERBOSE:
             self._put(event.plan, indent=2)
@@ -117,7 +117,7 @@ class Narrator:
             more = f" (+{len(edit) - 1} lines)" if len(edit) > 1 else ""
             self._put(f"{head}  {edit[0]}{more}", "green")
             return
-        chance = f"temperature {event.temperature:.4g}  at most {event.limit:+.4g}"
+        chance = f"temperature {event.temperature:.4g}  limit {event.limit:+.4g}"
         change = "" if event.delta is None else f"  change {event.delta:+.4g}"
         self._put(f"{head}  {chance}{change}", "bold")
         for line in event.answers:
@@ -168,7 +168,8 @@ def tell_spent(out: Console, by_role: Mapping[str, Usage], total: Usage) -> None
     """Prints what a run cost, by role."""
     right = ("prompt", "completion", "calls", "retries", "seconds")
     made = table(out, "spent on", *right, right=right)
-    for name, usage in [*by_role.items(), ("total", total)]:
+    known = {role: by_role[role] for role in get_args(Role) if role in by_role}  # in the order of a run
+    for name, usage in [*known.items(), ("total", total)]:
         counts = (usage.prompt_tokens, usage.completion_tokens, usage.calls, usage.retries)
         row(made, name, *(str(count) for count in counts), f"{usage.seconds + usage.verifier_seconds:.2f}")
     out.print(made)
@@ -193,6 +194,10 @@ def tell_end(out: Console, event: RunFinished) -> None:
 
 def _total(energy: Mapping[str, Any] | None) -> float | None:
     return None if energy is None else float(energy["total"])
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number or 'no'} {noun}{'' if number == 1 else 's'}"
 
 
 def _shown(value: float | None) -> str:
