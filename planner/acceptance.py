@@ -1,11 +1,11 @@
 r"""Acceptance rules: how much worse a proposal may be and still be taken.
 
 Sign convention: :math:`\Delta E = E(\text{proposal}) - E(\text{incumbent})`, negative is an improvement;
-:math:`\log q = \ln q(x \to y \text{ reversed}) - \ln q(x \to y)` for incumbent *x* and proposal *y* (reverse minus forward);
-:math:`u \sim U(0, 1)`. Every rule is one function, :meth:`AcceptanceRule.limit`: the largest corrected difference
-:math:`\Delta E - T \log q` that is accepted for this *u* and temperature *T*. Because the limit is known *before* the proposal is
-judged, a partial energy that already passes it rejects early, without paying for dearer verifiers and without
-changing the rule.
+:math:`\log q = \ln q(x \to y \text{ reversed}) - \ln q(x \to y)` for incumbent *x* and proposal *y* (reverse minus
+forward); :math:`u \sim U(0, 1)`. Every rule is one function, :meth:`AcceptanceRule.limit`: the largest corrected
+difference :math:`\Delta E - T \log q` that is accepted for this *u* and temperature *T*. Because the limit is known
+*before* the proposal is judged, a partial energy that already passes it rejects early, without paying for dearer
+verifiers and without changing the rule.
 
 ===========  ======================================  =====================================================
 rule         limit                                   probability of acceptance
@@ -85,7 +85,7 @@ class Metropolis(AcceptanceRule):
 
     def probability(self, delta: float, temperature: float, log_q: float = 0.0) -> float:
         """``min(1, exp(-delta / T + log_q))``."""
-        if math.isnan(delta):
+        if math.isnan(delta) or math.isnan(log_q):
             return 0.0
         if temperature <= 0:
             return 1.0 if delta <= 0 else 0.0
@@ -104,7 +104,7 @@ class Barker(AcceptanceRule):
 
     def probability(self, delta: float, temperature: float, log_q: float = 0.0) -> float:
         """``1 / (1 + exp(delta / T - log_q))``."""
-        if math.isnan(delta):
+        if math.isnan(delta) or math.isnan(log_q):
             return 0.0
         if temperature <= 0:
             return 1.0 if delta <= 0 else 0.0

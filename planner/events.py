@@ -1,7 +1,8 @@
 """Typed events: everything a run says about itself, in the order of the trace.
 
 Events are frozen and serialise to one JSON object each. Times are in fields of their own (``t``, ``seconds``,
-``verifier_seconds``) so that traces of equal runs are equal once these are masked, see :func:`planneal.planner.trace.masked`.
+``verifier_seconds``) so that traces of equal runs are equal once these are masked, see
+:func:`planneal.planner.trace.masked`.
 """
 
 from __future__ import annotations

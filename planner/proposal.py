@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
@@ -38,7 +38,7 @@ class Proposal(BaseModel):
     edit: Edit | None = None
     error: str = ""
     answers: tuple[AnyWitness, ...] = ()
-    log_q: float | None = None
+    log_q: Annotated[float, Field(allow_inf_nan=False)] | None = None
     usage: Usage = Usage()
     depth: int = 0
 

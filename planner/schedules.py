@@ -1,7 +1,8 @@
 r"""Schedules: the temperature as a function of progress, and for modified Lam of what was accepted so far.
 
 A schedule is pure: ``init() -> state`` and ``update(state, progress, accepted) -> state``; the temperature is a field
-of the state. Progress runs from 0 to 1 (the larger of the shares of steps and of budget used). Temperatures are in units of energy.
+of the state. Progress runs from 0 to 1 (the larger of the shares of steps and of budget used). Temperatures are in
+units of energy.
 """
 
 from __future__ import annotations
@@ -97,19 +98,27 @@ def lam_target(progress: float) -> float:
     return 0.44 * math.pow(440.0, -(progress - 0.65) / 0.35)
 
 
+LAM_RANGE = 1e6
+"""How far, as a factor, modified Lam may move from its start temperature."""
+
+
 class ModifiedLam(Schedule):
     r"""Acceptance-controlled cooling (Lam and Delosme 1988; Swartz 1993; Boyan 1998).
 
     The running acceptance rate is smoothed over ``window`` steps, :math:`a \leftarrow a + (A - a)/w`, and the
-    temperature is multiplied by :math:`\phi` while the rate is above target and divided by it while below. Boyan's :math:`w = 500,
-    \phi = 0.999` suit 10^5 steps; here :math:`\phi = 0.999^{500/w}` keeps the same change per window in short runs.
+    temperature is multiplied by :math:`\phi` while the rate is above target and divided by it while below. Boyan's
+    :math:`w = 500, \phi = 0.999` suit 10^5 steps; here :math:`\phi = 0.999^{500/w}` keeps the same change per window in
+    short runs. The temperature stays within a factor :data:`LAM_RANGE` of its start, so that a long run in which
+    nothing (or everything) can be accepted neither overflows nor freezes for good.
     """
 
     name = "lam"
 
     def __init__(self, start: float = 0.1, window: int = 8) -> None:
         self.start = _positive(start, "start")
-        if window < 1:
+        if not start:
+            raise ConfigError("modified Lam needs a start above 0: it only ever scales the temperature")
+        if not (math.isfinite(window) and window >= 1):
             raise ConfigError(f"window must be at least 1 step, not {window}")
         self.window = window
         self.factor = 0.999 ** (500.0 / window)
@@ -123,7 +132,7 @@ class ModifiedLam(Schedule):
         rate = state.acceptance + (float(accepted) - state.acceptance) / self.window
         too_hot = rate > lam_target(min(1.0, max(0.0, progress)))
         temperature = state.temperature * self.factor if too_hot else state.temperature / self.factor
-        return ScheduleState(temperature, rate)
+        return ScheduleState(min(max(temperature, self.start / LAM_RANGE), self.start * LAM_RANGE), rate)
 
 
 SCHEDULES: dict[str, type[Schedule]] = {s.name: s for s in (Constant, Geometric, ModifiedLam)}
