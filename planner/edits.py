@@ -1,18 +1,19 @@
 """Edits: pure functions from plan to plan, each with an inverse.
 
-``apply(plan, edit)`` never changes its arguments; ``apply(apply(plan, edit), invert(plan, edit)) == plan``.
-Locked items can be moved but never weakened, replaced or deleted: otherwise the cheapest way to satisfy a
-constraint would be to drop it. An edit that makes the ``needs`` cyclic is invalid.
+``apply(plan, edit)`` never changes its arguments; ``apply(apply(plan, edit), invert(plan, edit)) == plan``, with one
+exception: an edit that makes the ``needs`` cyclic is invalid, so what breaks a circle that a draft came with cannot be
+undone. Locked items can be moved but never weakened, replaced or deleted, or else the cheapest way to satisfy a
+constraint would be to drop it; nor can an edit lock an item, for only the task says what is hard.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, ValidationError, model_validator
 
-from .errors import EditError
+from .errors import EditError, ExpressionError
 from .expressions import Apply, Number, Relation
 from .graph import cyclic_groups
 from .plan import Item, Plan
@@ -24,6 +25,19 @@ class _Edit(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+class _Placed(_Edit):
+    where: Where = "before"
+    anchor: str | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _end(cls, data: Any) -> Any:
+        """Without an anchor there is nothing to be before or after: equal edits must be equal."""
+        if isinstance(data, dict) and data.get("anchor") is None and data.get("where") == "after":
+            return {**data, "where": "before"}
+        return data
+
+
 class Replace(_Edit):
     """Puts another item in the place of the one with the same id."""
 
@@ -31,13 +45,11 @@ class Replace(_Edit):
     item: Item
 
 
-class Insert(_Edit):
+class Insert(_Placed):
     """Adds an item before or after an anchor, or at the end where there is none."""
 
     op: Literal["insert"] = "insert"
     item: Item
-    where: Where = "before"
-    anchor: str | None = None
 
 
 class Delete(_Edit):
@@ -47,13 +59,11 @@ class Delete(_Edit):
     id: str
 
 
-class Move(_Edit):
+class Move(_Placed):
     """Moves an item before or after an anchor, or to the end where there is none."""
 
     op: Literal["move"] = "move"
     id: str
-    where: Where = "before"
-    anchor: str | None = None
 
 
 class Tighten(_Edit):
@@ -107,6 +117,12 @@ def _own(plan: Plan, item_id: str, verb: str) -> Item:
     return item
 
 
+def _unlocked(item: Item) -> Item:
+    if item.locked:
+        raise EditError(f"an edit cannot lock {item.id}: only the task's own items are locked")
+    return item
+
+
 def _index(plan: Plan, where: Where, anchor: str | None, items: Sequence[Item]) -> int:
     if anchor is None:
         return len(items)
@@ -127,12 +143,14 @@ def _bound(relation: Relation) -> tuple[str, str, Number] | None:
 
 
 def _weakens(old: Item, new: Item) -> bool:
-    """Whether a replacement visibly asks less: no check any more, fewer symbols, or a looser numeric bound."""
+    """Whether a replacement visibly asks less: no readable check any more, fewer symbols, or a looser numeric bound."""
     if old.check is None:
         return False
     if new.check is None:
         return True
     was, now = getattr(old.check, "relation", None), getattr(new.check, "relation", None)
+    if isinstance(was, Relation) and isinstance(now, ExpressionError):
+        return True
     if not (isinstance(was, Relation) and isinstance(now, Relation)):
         return False
     a, b = _bound(was), _bound(now)
@@ -142,11 +160,13 @@ def _weakens(old: Item, new: Item) -> bool:
     strict_loss = a[1] in ("<", ">") and b[1] in ("<=", ">=") and a[2] == b[2]
     if b[1] == "=":
         return not _admits(a[1], b[2], a[2])
+    if a[1] == "!=":
+        return _admits(b[1], a[2], b[2])
     if a[1] in up and b[1] in up:
         return b[2].value < a[2].value or strict_loss
     if a[1] in down and b[1] in down:
         return b[2].value > a[2].value or strict_loss
-    return a[1] != b[1]
+    return True
 
 
 def _admits(op: str, value: Number, bound: Number) -> bool:
@@ -167,18 +187,18 @@ def _tightened(plan: Plan, edit: Tighten) -> list[Item]:
         raise EditError(f"cannot tighten {old.id}: only constraints and invariants are tightened; use replace")
     if _weakens(old, edit.item):
         raise EditError(f"{edit.item.id} would ask for less than before; use replace to change it")
-    return [edit.item if item.id == old.id else item for item in plan.items]
+    return [_unlocked(edit.item) if item.id == old.id else item for item in plan.items]
 
 
 def _changed(plan: Plan, edit: SimpleEdit) -> list[Item]:
     items = list(plan.items)
     if isinstance(edit, Replace):
         old = _own(plan, edit.item.id, "replace")
-        items[plan.positions[old.id]] = edit.item
+        items[plan.positions[old.id]] = _unlocked(edit.item)
     elif isinstance(edit, Insert):
         if edit.item.id in plan:
             raise EditError(f"cannot insert {edit.item.id}: the plan already has it")
-        items.insert(_index(plan, edit.where, edit.anchor, items), edit.item)
+        items.insert(_index(plan, edit.where, edit.anchor, items), _unlocked(edit.item))
     elif isinstance(edit, Delete):
         items.remove(_own(plan, edit.id, "delete"))
     elif isinstance(edit, Move):

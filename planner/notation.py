@@ -20,7 +20,7 @@ from importlib import resources
 from typing import Any, NamedTuple
 
 from lark import Lark, Token, Tree
-from lark.exceptions import UnexpectedInput
+from lark.exceptions import UnexpectedInput, UnexpectedToken
 from pydantic import ValidationError
 
 from .edits import (
@@ -37,7 +37,7 @@ from .edits import (
     parts,
 )
 from .errors import NotationError
-from .plan import Item, Plan, Source
+from .plan import MAX_ITEMS, Item, Plan, Source
 
 _EXAMPLES = {"plan_line": "S2: short text [bolts = nuts + 3] <- S1", "edit_line": "replace S2: [bolts = nuts + 3]"}
 _SPECIAL = re.compile(r"\\|\[|\]|<(?=-)|@(?=(?:task|draft|edit)$)")
@@ -53,8 +53,8 @@ def _tree(line: str, number: int, start: str) -> Tree[Token]:
     try:
         return _parser(start).parse(line)
     except UnexpectedInput as error:
-        column = int(getattr(error, "column", 0) or 0)
-        column = column if column > 0 else len(line) + 1
+        ended = isinstance(error, UnexpectedToken) and error.token.type == "$END"
+        column = len(line) + 1 if ended else max(1, int(error.column))
         example = _EXAMPLES[start]
         message = f"not plan notation; expected e.g. `{example}`"
         raise NotationError(message, line=number, column=column, source=line) from None
@@ -73,6 +73,7 @@ class _Body(NamedTuple):
     check: str | None
     needs: tuple[str, ...]
     source: Source | None
+    columns: dict[str, int]
 
 
 def _tokens(tree: Tree[Token]) -> dict[str, str]:
@@ -90,11 +91,17 @@ def _source(tokens: dict[str, str]) -> Source | None:
     return tokens["SOURCE"].strip()[1:] if "SOURCE" in tokens else None  # type: ignore[return-value]
 
 
+def _columns(tree: Tree[Token]) -> dict[str, int]:
+    """One-based columns of the text and the check, under the names of the fields that they become."""
+    fields = {"TEXT": "text", "CHECK": "check"}
+    return {fields[c.type]: c.column or 1 for c in tree.children if isinstance(c, Token) and c.type in fields}
+
+
 def _body(tree: Tree[Token]) -> _Body:
     body = next(child for child in tree.children if isinstance(child, Tree) and child.data == "body")
     tokens = _tokens(body)
     check = tokens["CHECK"][1:-1] if "CHECK" in tokens else None
-    return _Body(_unescape(tokens.get("TEXT", "")), check, _ids(body), _source(tokens))
+    return _Body(_unescape(tokens.get("TEXT", "")), check, _ids(body), _source(tokens), _columns(body))
 
 
 def _item(item_id: str, body: _Body, *, locked: bool, default: Source, line: str, number: int) -> Item:
@@ -108,20 +115,32 @@ def _item(item_id: str, body: _Body, *, locked: bool, default: Source, line: str
             source=body.source or default,
         )
     except ValidationError as error:
-        raise _invalid(error, line, number) from None
+        raise _invalid(error, line, number, body.columns) from None
 
 
-def _invalid(error: ValidationError, line: str, number: int) -> NotationError:
+def _invalid(error: ValidationError, line: str, number: int, columns: dict[str, int]) -> NotationError:
     first = error.errors(include_url=False)[0]
-    where = str(first["loc"][0]) if first["loc"] else ""
-    column = max(line.find("[") + 1, 1) if where == "check" else 1
+    column = columns.get(str(first["loc"][0]), 1) if first["loc"] else 1
     return NotationError(str(first["msg"]).removeprefix("Value error, "), line=number, column=column, source=line)
 
 
-def _goal(tree: Tree[Token]) -> tuple[str, str | None]:
+def _goal(tree: Tree[Token], line: str, number: int) -> tuple[str, str | None]:
+    tokens, columns = _tokens(tree), _columns(tree)
+    text = _unescape(tokens.get("TEXT", "")).strip()
+    target = tokens["CHECK"][1:-1] if "CHECK" in tokens else None
+    try:
+        stated = Plan(goal=text or "unstated", target=target)
+    except ValidationError as error:
+        columns = {"goal": columns.get("text", 1), "target": columns.get("check", 1)}
+        raise _invalid(error, line, number, columns) from None
+    return stated.goal if text else "", stated.target
+
+
+def _item_of(tree: Tree[Token], source: Source, line: str, number: int) -> Item:
     tokens = _tokens(tree)
-    target = tokens["CHECK"][1:-1].strip() if "CHECK" in tokens else None
-    return _unescape(tokens.get("TEXT", "")), target
+    locked = "BANG" in tokens
+    default: Source = "task" if locked else source
+    return _item(tokens["ID"], _body(tree), locked=locked, default=default, line=line, number=number)
 
 
 def parse_item(line: str, *, source: Source = "draft", number: int = 1) -> Item:
@@ -133,10 +152,7 @@ def parse_item(line: str, *, source: Source = "draft", number: int = 1) -> Item:
     tree = _tree(line, number, "plan_line")
     if tree.data != "item":
         raise NotationError("a goal line where an item was expected", line=number, source=line)
-    tokens = _tokens(tree)
-    locked = "BANG" in tokens
-    default: Source = "task" if locked else source
-    return _item(tokens["ID"], _body(tree), locked=locked, default=default, line=line, number=number)
+    return _item_of(tree, source, line, number)
 
 
 class Draft(NamedTuple):
@@ -151,40 +167,43 @@ class Draft(NamedTuple):
     skipped: tuple[NotationError, ...]
 
 
-def _read(
-    text: str, goal: str | None, target: str | None, source: Source, *, strict: bool
-) -> tuple[Plan | None, list[NotationError]]:
-    items: dict[str, Item] = {}
+class _Read(NamedTuple):
+    goal: str
+    target: str | None
+    items: dict[str, tuple[int, str, Item]]
+    errors: list[NotationError]
+
+
+def _read(text: str, *, strict: bool) -> _Read:
+    """Every line on its own: what it says, or its error (which is raised where ``strict``)."""
+    goal: tuple[str, str | None] | None = None
+    items: dict[str, tuple[int, str, Item]] = {}
     errors: list[NotationError] = []
-    seen_goal = False
     for number, line in enumerate(text.split("\n"), start=1):
+        line = line.rstrip("\r")
         if not line.strip(" \t\r"):
             continue
         try:
-            tree = _tree(line.rstrip("\r"), number, "plan_line")
+            tree = _tree(line, number, "plan_line")
             if tree.data == "goal":
-                if seen_goal:
+                if goal is not None:
                     raise NotationError("a second goal line", line=number, source=line)
-                seen_goal = True
-                read_goal, read_target = _goal(tree)
-                goal, target = goal or read_goal, target or read_target
+                goal = _goal(tree, line, number)
                 continue
-            item = parse_item(line.rstrip("\r"), source=source, number=number)
+            item = _item_of(tree, "draft", line, number)
             if item.id in items:
                 raise NotationError(f"{item.id} occurs twice", line=number, source=line)
-            items[item.id] = item
+            items[item.id] = number, line, item
         except NotationError as error:
             if strict:
                 raise
             errors.append(error)
-    if not goal:
-        errors.append(NotationError("no goal line; start with `goal: what is to be found`"))
-        return None, errors
-    try:
-        return Plan(goal=goal, target=target, items=tuple(items.values())), errors
-    except ValidationError as error:
-        errors.append(_invalid(error, text[:200], 1))
-        return None, errors
+    read_goal, read_target = goal or ("", None)
+    return _Read(read_goal, read_target, items, errors)
+
+
+def _too_many(number: int, line: str) -> NotationError:
+    return NotationError(f"a plan has at most {MAX_ITEMS} items", line=number, source=line)
 
 
 def parse_plan(text: str) -> Plan:
@@ -193,10 +212,12 @@ def parse_plan(text: str) -> Plan:
     Raises:
         NotationError: Some line does not parse (its number and column are named), or there is no goal.
     """
-    plan, errors = _read(text, None, None, "draft", strict=True)
-    if plan is None:
-        raise errors[0]
-    return plan
+    read = _read(text, strict=True)
+    if not read.goal:
+        raise NotationError("no goal line; start with `goal: what is to be found`")
+    for number, line, _ in list(read.items.values())[MAX_ITEMS:]:
+        raise _too_many(number, line)
+    return Plan(goal=read.goal, target=read.target, items=tuple(item for _, _, item in read.items.values()))
 
 
 def parse_draft(
@@ -211,18 +232,19 @@ def parse_draft(
         target: The task's target; where the task has none, the draft's goal line may name one.
         locked: The task's own items. They come first; drafted lines with their ids are skipped with an error.
     """
-    kept = tuple(locked)
-    plan, errors = _read(text, goal, target, "draft", strict=False)
-    if plan is None:
-        plan, errors = _read(text, fallback, target, "draft", strict=False)
-    own: list[Item] = []
-    stated = plan or Plan(goal=fallback, target=target)
-    for item in stated.items:
-        if item.locked or any(item.id == other.id for other in kept):
-            errors.append(NotationError(f"{item.id} belongs to the task", source=str(item.text)))
+    read = _read(text, strict=False)
+    items, errors = {item.id: item for item in locked}, list(read.errors)
+    taken = frozenset(items)
+    for number, line, item in read.items.values():
+        if item.locked or item.id in taken:
+            errors.append(NotationError(f"{item.id} belongs to the task", line=number, source=line))
+        elif len(items) >= MAX_ITEMS:
+            errors.append(_too_many(number, line))
         else:
-            own.append(item)
-    return Draft(Plan(goal=stated.goal, target=stated.target, items=kept + tuple(own)), tuple(errors))
+            items[item.id] = item
+    errors.sort(key=lambda error: error.line)
+    plan = Plan(goal=goal or read.goal or fallback, target=target or read.target, items=tuple(items.values()))
+    return Draft(plan, tuple(errors))
 
 
 def _format_body(item: Item, default: Source | None) -> str:
