@@ -10,6 +10,7 @@ from .planner.errors import BudgetExhausted, BudgetTooSmall, ConfigError
 from .planner.ledger import Budget, Ledger, Usage
 from .planner.plan import Plan
 from .planner.task import Task
+from .proposers import Drafter
 
 if TYPE_CHECKING:
     from .pipeline import Pipeline
@@ -65,15 +66,30 @@ class Allowance:
         )
 
     def _least_cost(self, draft_tokens: int, answer_tokens: int) -> Usage:
-        drafter = self._pipeline.drafter(self._model, self._pipeline.prompts, self._pipeline.settings)
-        drafter.cap(draft_tokens)
-        first = self._model.worst_case(drafter.request(self._task))
+        first = self._model.worst_case(self._drafter(draft_tokens).request(self._task))
         last = self._cost(self._task.seed_plan(), answer_tokens)
         judging = Usage(verifier_calls=len(self._pipeline.verifiers or ()) or 2)
         return first + last + Usage(prompt_tokens=draft_tokens) + judging
 
     def _cost(self, plan: Plan, answer_tokens: int) -> Usage:
         return self._model.worst_case(self._answerer.request(self._task, plan, max_tokens=answer_tokens))
+
+    def affordable(self, chains: int) -> int:
+        """How many chains can each pay for a draft while an answer stays paid for; at least one.
+
+        Sets the answer to a draft of full length aside until the drafts are known.
+        """
+        if self._uncapped:
+            return chains
+        cost = self._cost(self._task.seed_plan(), self.answer_tokens)
+        self._ledger.reserve(cost + Usage(prompt_tokens=self.draft_tokens))
+        worst = self._model.bound(self._drafter(self.draft_tokens).request(self._task))
+        return next((k for k in range(chains, 1, -1) if self._ledger.share(k)[0].fits(worst)), 1)
+
+    def _drafter(self, max_tokens: int) -> Drafter:
+        drafter = self._pipeline.drafter(self._model, self._pipeline.prompts, self._pipeline.settings)
+        drafter.cap(max_tokens)
+        return drafter
 
     def reserve(self, drafts: Sequence[Plan]) -> bool:
         """Sets the answer to the dearest draft aside; False where it does not fit."""

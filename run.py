@@ -159,7 +159,11 @@ class Run:
             raise OutOfScope(why_not)
         allowance = Allowance(self.pipeline, self.task, self.ledger, self._account)
         yield self._header()
-        workers = [self._worker(index, allowance) for index in range(self.pipeline.settings.chains)]
+        wanted = self.pipeline.settings.chains
+        chains = allowance.affordable(wanted)
+        if chains < wanted:
+            self._warn(f"the budget pays for {chains} of {wanted} chains")
+        workers = [self._worker(index, allowance) for index in range(chains)]
         drafts, events = await self._draft([worker for worker, _ in workers], [drafter for _, drafter in workers])
         for event in events:
             yield event

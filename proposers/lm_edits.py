@@ -15,7 +15,7 @@ import numpy as np
 from ..decoders.base import LanguageModel, SampleRequest
 from ..decoders.prompts import PromptSet
 from ..planner.edits import Compound, SimpleEdit, apply
-from ..planner.errors import NotationError, PlanError
+from ..planner.errors import BudgetExhausted, ModelError, NotationError, PlanError
 from ..planner.ledger import Usage
 from ..planner.notation import format_plan, parse_edits
 from ..planner.plan import Plan
@@ -135,7 +135,10 @@ class EditWriter:
                 break
             depth += 1
             targets = [Target(w, w.operators[0], structural=False) for w in open_[: self.options.together]]
-            lines, more = await self._ask(rng, view, after, targets, retry=False)
+            try:
+                lines, more = await self._ask(rng, view, after, targets, retry=False)
+            except (BudgetExhausted, ModelError):  # what is already paid for is still worth judging
+                break
             usage = usage + more
             usable = [line for line in lines if not isinstance(line, NotationError)]
             after, grown = _apply_all(after, usable)
