@@ -181,7 +181,7 @@ class PrefixCache:
         if before and ids[: len(before)] == before:
             self._drop(before)
         insort(self._sorted, ids)
-        self._entries[ids] = [(keys.contiguous().clone(), values.contiguous().clone()) for keys, values in sequence]
+        self._entries[ids] = [(_copy(keys), _copy(values)) for keys, values in sequence]
         self._tokens += len(ids)
         while self._tokens > self.max_tokens:
             self._drop(next(iter(self._entries)))
@@ -196,6 +196,11 @@ class PrefixCache:
         del self._entries[ids]
         del self._sorted[bisect_left(self._sorted, ids)]
         self._tokens -= len(ids)
+
+
+def _copy(part: Tensor) -> Tensor:
+    # A compact copy even where nothing would force one: a view would keep its whole batch in memory.
+    return part.clone(memory_format=torch.contiguous_format)
 
 
 def common_prefix(one: TokenIds, other: TokenIds) -> int:

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from .base import FinishReason
 from .citation_processor import OUTSIDE, CitationConstraint, State, restrict
-from .hf_cache import TokenIds, padding_mask, stack_right_aligned
+from .hf_cache import PrefixCache, TokenIds, padding_mask, row_of, stack_right_aligned
 from .hf_forward import Forward
 from .hf_prefill import Reading
 from .hf_sampling import choose, chosen_logprobs
@@ -64,6 +64,7 @@ class Row:
         job: What was asked.
         reading: The prompt as it was read.
         uniforms: Its random numbers, ``[max_tokens]``.
+        first: Whether it is its request's first completion.
         constraint: What may be cited, None if free.
         tokens: What has been written, the end token included.
         data: Its bytes.
@@ -77,6 +78,7 @@ class Row:
     job: SampleJob
     reading: Reading
     uniforms: Tensor
+    first: bool = False
     constraint: CitationConstraint | None = None
     tokens: list[int] = field(default_factory=list)
     data: bytearray = field(default_factory=bytearray)
@@ -108,10 +110,20 @@ class Decoder:
         table: Bytes of its tokens.
         ends: Token ids that end a text.
         rows: The rows, their prompts read; they are filled in.
+        prefixes: Where each request's first completion is remembered together with its prompt, because the next
+            prompt of a chain often quotes it (an answer prompt quotes the plan that was drafted).
     """
 
-    def __init__(self, forward: Forward, table: TokenTable, ends: frozenset[int], rows: Sequence[Row]) -> None:
+    def __init__(
+        self,
+        forward: Forward,
+        table: TokenTable,
+        ends: frozenset[int],
+        rows: Sequence[Row],
+        prefixes: PrefixCache,
+    ) -> None:
         self._forward, self._pieces, self._ends = forward, table.pieces, ends
+        self._prefixes = prefixes
         device = forward.device
         self._live = list(rows)
         lengths = [len(row.reading.ids) for row in rows]
@@ -139,6 +151,7 @@ class Decoder:
             tokens = self._pick(step)
             self._record(tokens.tolist())
             kept = [index for index, row in enumerate(self._live) if row.finish is None]
+            self._remember()
             if not kept:
                 return
             if len(kept) < len(self._live):
@@ -185,6 +198,13 @@ class Decoder:
                 row.finish = "stop"
             else:
                 row.add(token, self._pieces[token] if token < len(self._pieces) else b"")
+
+    def _remember(self) -> None:
+        for index, row in enumerate(self._live):
+            if row.first and row.finish is not None and self._forward.batchable:
+                # The last token was chosen but never fed, so the cache does not hold it.
+                ids = row.reading.ids + tuple(row.tokens[:-1])
+                self._prefixes.insert(ids, row_of(self._cache, index, len(ids)))
 
     def _drop(self, kept: Sequence[int], tokens: Tensor) -> Tensor:
         """Leaves the ended rows, and the padding that only they needed, out of the batch.

@@ -90,7 +90,7 @@ class Engine:
                     rows.extend(mine)
             size = self.max_rows if self.forward.batchable else 1
             for start in range(0, len(rows), size):
-                Decoder(self.forward, self.table, self.ends, rows[start : start + size]).run()
+                Decoder(self.forward, self.table, self.ends, rows[start : start + size], self.prefixes).run()
         return answers
 
     def _read(self, jobs: Sequence[Job]) -> tuple[dict[int, Reading], dict[int, int]]:
@@ -105,7 +105,7 @@ class Engine:
                 key = (job.prompt, 1)
             if key in distinct:
                 repeated.add(id(job))
-            readings[id(job)] = distinct.setdefault(key, Reading(*key))
+            readings[id(job)] = distinct.setdefault(key, Reading(*key, store=isinstance(job, ScoreJob)))
         if self.forward.batchable:
             read(self.forward, list(distinct.values()), self.prefixes)
         else:
@@ -127,7 +127,8 @@ class Engine:
             if job.temperature > 0
             else torch.zeros(job.max_tokens, dtype=torch.float64)
         )
-        return Row(job, reading, uniforms, None if job.allowed is None else self._constraint(job.allowed))
+        constraint = None if job.allowed is None else self._constraint(job.allowed)
+        return Row(job, reading, uniforms, index == 0, constraint)
 
     def _constraint(self, allowed: tuple[str, ...]) -> CitationConstraint:
         if self._vocabulary is None:

@@ -39,6 +39,7 @@ class Reading:
     Attributes:
         ids: The tokens to feed.
         keep: For how many of the last positions the logits are wanted (at least 1).
+        store: Whether the prompt is to be remembered; not needed where what is written after it will be.
         reused: Leading tokens that did not have to be computed for this reading (set by reading).
         logits: ``[keep, vocabulary]`` in float32 (set by reading).
         past: Keys and values of ``ids`` (set by reading).
@@ -47,6 +48,7 @@ class Reading:
 
     ids: TokenIds
     keep: int = 1
+    store: bool = True
     reused: int = 0
     logits: Tensor = field(default_factory=lambda: torch.empty(0))
     past: KeyValues = field(default_factory=list)
@@ -86,6 +88,8 @@ def read(forward: Forward, readings: Sequence[Reading], prefixes: PrefixCache) -
     for bucket in _buckets(rows):
         _read_bucket(forward, bucket)
     for row in rows:
+        if not row.reading.store:
+            continue
         # Only the part before the wanted logits and one token more: the prompt, not a scored continuation.
         length = len(row.reading.reusable) + 1
         prefixes.insert(row.reading.ids[:length], head_of(row.reading.past, length))

@@ -132,21 +132,32 @@ def test_a_failing_model_is_a_model_error_for_each_waiter_and_passes():
 
 
 def test_a_cancelled_waiter_frees_its_row_and_leaves_the_others():
-    lm = local(tiny.tokenizer())
+    lm = local()
     lm.engine.ends = frozenset()
     short = SampleRequest.of("nuts", max_tokens=40, temperature=0)
+    expected = asyncio.run(lm.sample(short))[0]
+    forward, steps, cancelled = lm.engine.forward.model.forward, [], threading.Event()
+
+    def held(*args, **kwargs):
+        steps.append(kwargs["input_ids"].shape[0])
+        assert len(steps) < 5 or cancelled.wait(30)
+        return forward(*args, **kwargs)
 
     async def main():
         endless = asyncio.create_task(lm.sample(SampleRequest.of("wigs", max_tokens=480, temperature=0)))
         other = asyncio.create_task(lm.sample(short))
-        await asyncio.sleep(0.03)
+        while len(steps) < 5:
+            await asyncio.sleep(0.001)
         endless.cancel()
-        result = await other
+        await asyncio.sleep(0)
+        cancelled.set()
         with pytest.raises(asyncio.CancelledError):
             await endless
-        return result
+        return await other
 
     before = threading.active_count()
-    cancelled = asyncio.run(main())
-    assert cancelled[0] == asyncio.run(lm.sample(short))[0]
+    lm.engine.forward.model.forward = held
+    assert asyncio.run(main())[0] == expected
+    assert len(steps) < 50  # 480 of them had the cancelled row gone on
+    assert steps[-1] == 1
     assert threading.active_count() == before

@@ -18,9 +18,9 @@ class Number:
 
 @dataclass
 class Squares:
-    """A worker that squares numbers, remembers its batches and fails on negative ones."""
+    """A worker that squares numbers once its gate is open, remembers its batches and fails on negative ones."""
 
-    seconds: float = 0.0
+    gate: threading.Event = field(default_factory=threading.Event)
     batches: list = field(default_factory=list)
     threads: set = field(default_factory=set)
     running: int = 0
@@ -30,11 +30,22 @@ class Squares:
         assert self.running == 1
         self.threads.add(threading.current_thread())
         self.batches.append([job.value for job in jobs])
-        time.sleep(self.seconds)
+        assert self.gate.wait(30)
         self.running -= 1
         if any(job.value < 0 for job in jobs):
             raise ZeroDivisionError("negative")
         return [job.value**2 for job in jobs]
+
+
+def opened():
+    worker = Squares()
+    worker.gate.set()
+    return worker
+
+
+async def until_running(worker):
+    while not worker.running:
+        await asyncio.sleep(0.001)
 
 
 async def gather(batcher, values):
@@ -42,7 +53,7 @@ async def gather(batcher, values):
 
 
 def test_what_arrives_together_is_answered_together_and_in_order():
-    worker = Squares()
+    worker = opened()
     batcher = Batcher(worker, window=0.01)
     assert asyncio.run(gather(batcher, range(10))) == [v**2 for v in range(10)]
     assert worker.batches == [list(range(10))]
@@ -50,7 +61,7 @@ def test_what_arrives_together_is_answered_together_and_in_order():
 
 
 def test_a_full_batch_does_not_wait_and_takes_whole_jobs_up_to_its_rows():
-    worker = Squares()
+    worker = opened()
     batcher = Batcher(worker, max_rows=4, window=60.0)
 
     async def main():
@@ -59,7 +70,7 @@ def test_a_full_batch_does_not_wait_and_takes_whole_jobs_up_to_its_rows():
 
     started = time.monotonic()
     with pytest.raises(TimeoutError):  # negative control: one small job does wait for its window
-        asyncio.run(asyncio.wait_for(Batcher(Squares(), max_rows=4, window=60.0).submit(Number(1)), 0.05))
+        asyncio.run(asyncio.wait_for(Batcher(opened(), max_rows=4, window=60.0).submit(Number(1)), 0.05))
     batcher.window = 0.01
     assert asyncio.run(main()) == [1, 4, 9, 16]
     assert worker.batches == [[1], [2], [3], [4]]
@@ -67,35 +78,34 @@ def test_a_full_batch_does_not_wait_and_takes_whole_jobs_up_to_its_rows():
 
 
 def test_jobs_that_arrive_while_the_model_is_busy_form_the_next_batch():
-    worker = Squares(seconds=0.05)
+    worker = Squares()
     batcher = Batcher(worker, window=0.001)
 
     async def main():
         first = asyncio.create_task(batcher.submit(Number(1)))
-        await asyncio.sleep(0.02)
-        ticks = 0
+        await until_running(worker)  # the loop stays free while the model works, or this would never return
         rest = asyncio.create_task(gather(batcher, [2, 3, 4]))
-        while not rest.done():  # the loop stays free while the model works
-            await asyncio.sleep(0.005)
-            ticks += 1
-        return await first, await rest, ticks
+        await asyncio.sleep(0.01)
+        assert worker.batches == [[1]]
+        worker.gate.set()
+        return await first, await rest
 
-    first, rest, ticks = asyncio.run(main())
-    assert (first, rest) == (1, [4, 9, 16])
+    assert asyncio.run(main()) == (1, [4, 9, 16])
     assert worker.batches == [[1], [2, 3, 4]]
-    assert ticks >= 3
 
 
 @pytest.mark.parametrize("moment", ["waiting", "running"])
 def test_cancelling_one_waiter_leaves_the_others_their_results(moment):
-    worker = Squares(seconds=0.05)
-    batcher = Batcher(worker, window=0.03)
+    worker = Squares()
+    batcher = Batcher(worker, window=0.2 if moment == "waiting" else 0.001)
     jobs = [Number(v) for v in range(4)]
 
     async def main():
         tasks = [asyncio.create_task(batcher.submit(job)) for job in jobs]
-        await asyncio.sleep(0.01 if moment == "waiting" else 0.05)
+        await (asyncio.sleep(0) if moment == "waiting" else until_running(worker))
         tasks[1].cancel()
+        await asyncio.sleep(0)
+        worker.gate.set()
         return await asyncio.gather(*tasks, return_exceptions=True)
 
     zero, one, two, three = asyncio.run(main())
@@ -106,7 +116,7 @@ def test_cancelling_one_waiter_leaves_the_others_their_results(moment):
 
 
 def test_a_failure_reaches_every_waiter_of_its_batch_and_nobody_else():
-    worker = Squares()
+    worker = opened()
     batcher = Batcher(worker, max_rows=2, window=0.005)
     answers = asyncio.run(gather(batcher, [1, -2, 3, 4]))
     failed = answers[:2]
@@ -123,7 +133,7 @@ def test_a_worker_that_loses_results_is_an_error():
 
 
 def test_one_batcher_serves_run_after_run_and_leaves_no_thread_behind():
-    worker = Squares()
+    worker = opened()
     batcher = Batcher(worker, window=0.001)
     before = threading.active_count()
     for value in range(5):
@@ -133,12 +143,13 @@ def test_one_batcher_serves_run_after_run_and_leaves_no_thread_behind():
 
 
 def test_a_run_that_is_cut_off_harms_no_later_run():
-    worker = Squares(seconds=0.05)
+    worker = Squares()
     batcher = Batcher(worker, window=0.001)
 
     async def cut():
         task = asyncio.create_task(batcher.submit(Number(3)))
-        await asyncio.sleep(0.02)
+        await until_running(worker)
+        threading.Timer(0.05, worker.gate.set).start()
         return task  # still running when the loop closes
 
     asyncio.run(cut())
@@ -157,7 +168,7 @@ def test_a_run_that_is_cut_off_harms_no_later_run():
 
 
 def test_two_event_loops_in_two_threads_take_turns():
-    worker = Squares(seconds=0.01)  # asserts that it never runs twice at once
+    worker = opened()  # asserts that it never runs twice at once
     batcher = Batcher(worker, window=0.001)
     found = {}
 

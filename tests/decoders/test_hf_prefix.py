@@ -79,6 +79,20 @@ def test_prefixes_are_kept_between_calls_and_runs_and_change_no_text():
     assert second.usage.flops < first.usage.flops < plain.usage.flops
 
 
+def test_a_prompt_that_quotes_a_completion_starts_from_it():
+    lm, fresh = local(), local(cache_tokens=0)
+    prompt = lm.encode_prompt((Message(role="user", content=QUESTION),))
+    completion = ask(lm, greedy(QUESTION, max_tokens=40, n=2))[0][0]
+    quoting = QUESTION + completion.text + "\nanswer:\n"
+    ids = lm.encode_prompt((Message(role="user", content=quoting),))
+    shared = common_prefix(ids, lm.engine.prefixes._sorted[0])
+    assert shared > len(prompt) + 1  # some of the text is read back in the tokens that it was written in
+    again, plain = ask(lm, greedy(quoting))[0], ask(fresh, greedy(quoting))[0]
+    assert again.usage.cached_prompt_tokens == shared
+    assert again[0] == plain[0]
+    assert len(lm.engine.prefixes) <= 3  # one entry per request, not one per completion
+
+
 def test_the_cache_is_bounded_and_forgets_the_oldest():
     lm = local(cache_tokens=90)
     for i in range(12):
