@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from .decoders.metered import Account, MeteredModel
-from .planner.errors import BudgetExhausted, BudgetTooSmall, ConfigError
+from .planner.errors import BudgetTooSmall, ConfigError
 from .planner.ledger import Budget, Ledger, Usage
 from .planner.plan import Plan
 from .planner.task import Task
@@ -111,8 +111,6 @@ class Allowance:
         )
         if extra == Usage():
             return True
-        try:
-            account.ledger.admit(extra)  # held until the round's share lapses, so it cannot be spent meanwhile
-        except BudgetExhausted:
-            return False
-        return self._ledger.reserve(kept + extra)
+        # taken from the chain's share first, so that neither this chain nor a neighbour can spend it meanwhile
+        share = account.ledger
+        return share.reserve(share.reserved + extra) and self._ledger.reserve(kept + extra)

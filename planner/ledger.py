@@ -133,7 +133,8 @@ class Ledger:
         parent: The ledger that this one is a share of; what is charged here is charged there too.
 
     The ledger is the run's single mutable account. ``admit`` and ``charge`` bracket every call: an admitted
-    worst case is held until it is charged (or released), so calls in flight at once cannot overspend.
+    worst case is held until it is charged (or released), so calls in flight at once cannot overspend. That holds across
+    shares too: what a share admits must also fit the ledger that it is a share of, and is seen by it while in flight.
     """
 
     def __init__(
@@ -151,6 +152,7 @@ class Ledger:
         self._held: dict[int, Usage] = {}
         self._reserved = Usage()
         self._tickets = 0
+        self._shares: list[Ledger] = []
 
     @property
     def spent(self) -> Usage:
@@ -172,12 +174,18 @@ class Ledger:
         """What is set aside for the answer."""
         return self._reserved
 
+    @property
+    def held(self) -> Usage:
+        """Worst cases of calls in flight, those of the shares included."""
+        return sum((share.held for share in self._shares), sum(self._held.values(), Usage()))
+
     def shortfall(self, worst: Usage, *, use_reserve: bool = False) -> tuple[str, float, float] | None:
         """The cap that ``worst`` would pass if it were spent now, as (limit, wanted, cap), else None."""
-        base = self.spent + sum(self._held.values(), Usage()) + worst
+        base = self.spent + self.held + worst
         if not use_reserve:
             base = base + self._reserved
-        return self.budget.exceeded_by(base, self.elapsed)
+        short = self.budget.exceeded_by(base, self.elapsed)
+        return short if short is not None or self._parent is None else self._parent.shortfall(worst)
 
     def fits(self, worst: Usage, *, use_reserve: bool = False) -> bool:
         """Whether a call with this worst case may be made."""
@@ -220,8 +228,10 @@ class Ledger:
     def share(self, parts: int) -> list[Ledger]:
         """Splits what is left, the reservation aside, into equal shares for chains that run side by side.
 
-        Each chain decides within its own share, so that what it may do does not depend on how fast its neighbours are.
-        Wall seconds are not divided: they pass for all at once.
+        Each chain decides within its own share, so that what it may do does not depend on how fast its neighbours are
+        (as long as nothing else is spent from this ledger meanwhile). Wall seconds are not divided: they pass for all
+        at once. New shares take the place of earlier ones: nothing may be in flight in those, and what they did not
+        spend is back here.
         """
         used = self.spent + sum(self._held.values(), Usage()) + self._reserved
         caps: dict[str, float | None] = {}
@@ -234,7 +244,8 @@ class Ledger:
                 continue
             left = max(0.0, cap - _measure(used, limit, 0.0)) / parts
             caps[limit] = int(left) if isinstance(cap, int) else left
-        return [Ledger(Budget(**caps), clock=self._clock, parent=self) for _ in range(parts)]
+        self._shares = [Ledger(Budget(**caps), clock=self._clock, parent=self) for _ in range(parts)]
+        return list(self._shares)
 
     def check(self, worst: Usage, *, use_reserve: bool = False) -> None:
         """Raises if ``worst`` does not fit, holding nothing.
