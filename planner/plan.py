@@ -68,6 +68,13 @@ class Item(BaseModel):
             raise ValueError(f"{self.id} has neither text nor a check")
         return self
 
+    @cached_property
+    def _digest(self) -> int:
+        return hash((self.id, self.text, self.check, self.needs, self.locked, self.source))
+
+    def __hash__(self) -> int:  # plans and items are keys of many caches: hash their content once
+        return self._digest
+
     @property
     def kind(self) -> Kind:
         """``C``, ``I`` or ``S``."""
@@ -146,6 +153,13 @@ class Plan(BaseModel):
         """SHA-256 of the canonical JSON: the content hash, the cache key. Equal plans, equal hashes."""
         canonical = json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()
+
+    @cached_property
+    def _digest(self) -> int:
+        return hash((self.goal, self.target, self.items))
+
+    def __hash__(self) -> int:
+        return self._digest
 
     @property
     def locked(self) -> tuple[Item, ...]:
