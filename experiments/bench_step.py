@@ -1,8 +1,8 @@
 """Benchmark: what one refinement step costs beside the language model.
 
-A scripted model of zero latency, a 12-item plan, structure and relations verified incrementally; the figure is wall time per
-step, model call, parsing, judging, deciding and event making included. Beside it stands the same run with an empty cache
-for every step, so that the ratio shows what incremental judging gains (timings on a busy machine mean little alone).
+A scripted model of zero latency, a 12-item plan, structure and relations verified incrementally; the figure is wall
+time per step, model call, parsing, judging and deciding included. Beside it stands the same run with an empty cache for
+every step, so that the ratio shows what incremental judging gains (timings on a busy machine mean little alone).
 
 Run: ``python -m planneal.experiments.bench_step --steps 300``
 """
