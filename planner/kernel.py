@@ -185,9 +185,14 @@ class Kernel:
 
     async def init(self, index: int, plan: Plan) -> Chain:
         """A chain that starts from a drafted plan."""
-        anchor = Anchor.of(plan)
-        judged = await self.judge(plan, anchor)
-        return Chain(index, judged, judged, anchor, self.schedule.init(), self.proposer.init())
+        return self._start(index, await self.judge(plan, Anchor.of(plan)))
+
+    def unjudged(self, index: int, plan: Plan) -> Chain:
+        """A chain whose drafted plan nobody has judged, for when judging cannot be paid for."""
+        return self._start(index, Judged(plan, (), self.energy(plan, (), Anchor.of(plan), self.exact)))
+
+    def _start(self, index: int, judged: Judged) -> Chain:
+        return Chain(index, judged, judged, Anchor.of(judged.plan), self.schedule.init(), self.proposer.init())
 
     async def restart(self, chain: Chain, plan: Plan) -> Chain:
         """The same chain from another plan; its best, its step count and its retired ids stay."""

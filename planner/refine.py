@@ -127,13 +127,8 @@ async def refine_events(
         Drafts, steps, model calls, stops and at last the choice.
     """
     watches = [Watch(stop, worker.kernel.exact) for worker in workers]
-    for index, (worker, draft) in enumerate(zip(workers, drafts, strict=True)):
-        state.chains[index] = chain = await worker.kernel.init(index, draft)
-        for event in worker.drain():
-            yield event
-        yield _drafted(chain)
-        if (why := watches[index].look(chain)) is not None:
-            yield _stopped(state, index, why)
+    async for event in _begin(state, workers, drafts, watches, ledger):
+        yield event
     while active := _active(state, stop):
         why = _outside(ledger, interrupted)
         if why is not None:
@@ -152,6 +147,31 @@ async def refine_events(
         yield _stopped(state, index, ("solved", "another chain is solved"))
     async for event in _choose(state, workers, ledger):
         yield event
+
+
+async def _begin(
+    state: Refinement, workers: Sequence[Worker], drafts: Sequence[Plan], watches: Sequence[Watch], ledger: Ledger
+) -> AsyncIterator[Event]:
+    """Judges the drafts, each within its share."""
+    for worker, share in zip(workers, ledger.share(len(workers)), strict=True):
+        worker.use(share)
+    for index, (worker, draft) in enumerate(zip(workers, drafts, strict=True)):
+        chain, why = await _begun(worker.kernel, index, draft)
+        state.chains[index] = chain
+        for event in worker.drain():
+            yield event
+        yield _drafted(chain)
+        why = why or watches[index].look(chain)
+        if why is not None:
+            yield _stopped(state, index, why)
+
+
+async def _begun(kernel: Kernel, index: int, draft: Plan) -> tuple[Chain, tuple[StopReason, str] | None]:
+    """A chain from its draft; where not even the draft can be judged, it is kept unjudged, with the reason."""
+    try:
+        return await kernel.init(index, draft), None
+    except (BudgetExhausted, ModelError) as error:
+        return kernel.unjudged(index, draft), _why(error)
 
 
 def _active(state: Refinement, stop: StopRule, *, all_of: bool = False) -> list[int]:
