@@ -15,6 +15,8 @@ from .events import EVENTS, SCHEMA_VERSION, Event, RunStarted
 
 TIME_FIELDS = frozenset({"t", "seconds", "verifier_seconds"})
 """Names of the fields that hold times; they alone may differ between equal runs."""
+KEPT_AS_THEY_ARE = frozenset({"budget", "settings", "terms"})
+"""Mappings whose keys are caps, settings or verifiers, which may be called like a time and are none."""
 
 
 class TraceWriter:
@@ -68,22 +70,26 @@ def read_trace(path: str | Path) -> Iterator[Event]:
         TraceError: Not a trace, an unknown schema version, or a broken line before the last (its number is named).
     """
     try:
-        lines = Path(path).read_text(encoding="utf-8").split("\n")
-    except (OSError, UnicodeDecodeError) as error:
+        lines = Path(path).read_bytes().split(b"\n")
+    except OSError as error:
         raise TraceError(f"cannot read the trace {path}: {error}") from None
     filled = [(number, line) for number, line in enumerate(lines, start=1) if line.strip()]
     if not filled:
         raise TraceError(f"{path} is empty")
     for index, (number, line) in enumerate(filled):
         try:
-            raw = json.loads(line)
-            if index == 0:
-                _check_header(path, raw)
-            yield EVENTS.validate_python(raw)
-        except (json.JSONDecodeError, ValidationError) as error:
-            if index == len(filled) - 1 and index > 0 and isinstance(error, json.JSONDecodeError):
+            raw = json.loads(line.decode("utf-8"))
+        except ValueError as error:  # not UTF-8 (perhaps cut within a character) or not JSON
+            if index == len(filled) - 1 and index > 0:
                 return
             raise TraceError(f"{path}, line {number}: not an event: {str(error)[:300]}") from None
+        if index == 0:
+            _check_header(path, raw)
+        try:
+            event = EVENTS.validate_python(raw)
+        except ValidationError as error:
+            raise TraceError(f"{path}, line {number}: not an event: {str(error)[:300]}") from None
+        yield event
 
 
 def _check_header(path: str | Path, raw: Any) -> None:
@@ -114,8 +120,13 @@ def masked(event: Event) -> str:
 
 def _mask(value: Any, name: str = "") -> Any:
     if isinstance(value, dict):
-        # the budget's own cap on seconds is a setting, not a time
-        return {k: (0.0 if k in TIME_FIELDS and name != "budget" else _mask(v, k)) for k, v in value.items()}
+        if name in KEPT_AS_THEY_ARE:
+            return value
+        return {k: (0.0 if k in TIME_FIELDS and _is_number(v) else _mask(v, k)) for k, v in value.items()}
     if isinstance(value, list):
         return [_mask(entry, name) for entry in value]
     return value
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
