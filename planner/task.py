@@ -42,6 +42,14 @@ class Task(BaseModel):
             return value
         return tuple(_locked(entry, index) for index, entry in enumerate(value, start=1))
 
+    @field_validator("constraints")
+    @classmethod
+    def _distinct(cls, value: tuple[Item, ...]) -> tuple[Item, ...]:
+        for index, item in enumerate(value):
+            if any(item.id == other.id for other in value[:index]):
+                raise ValueError(f"two constraints are called {item.id}; write the id first, as in `C7: [wigs > 0]`")
+        return value
+
     @field_validator("question")
     @classmethod
     def _question(cls, value: str) -> str:
