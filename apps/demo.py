@@ -14,7 +14,7 @@ from ..planner.task import Task
 from ..run import Result, Run
 from .exits import guard
 from .options import Json, Seed, open_model
-from .screen import Level, Screen, console, put, row, table, write_json
+from .screen import Level, Screen, console, put, put_table, row, table, write_json
 from .show import Narrator, tell_answer, tell_spent
 from .solve import as_object, drive, exit_of
 
@@ -112,7 +112,7 @@ def _tell_rows(out: Console, rows: Sequence[MethodRow], count: int) -> None:
             f"{entry.completion_tokens:.0f}",
             f"{entry.seconds:.2f}",
         )
-    out.print(made)
+    put_table(out, made)
 
 
 def _plain(entry: MethodRow) -> dict[str, Any]:

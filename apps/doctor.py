@@ -11,7 +11,7 @@ from ..decoders.base import LanguageModel
 from ..decoders.doctor import DoctorReport, probe
 from .exits import Exit, guard
 from .options import BaseUrl, Json, ModelName, open_model
-from .screen import Level, Screen, console, put, row, table, write_json
+from .screen import Level, Screen, console, put, put_table, row, table, write_json
 
 WORKS = {True: "yes", False: "no", None: "unknown"}
 
@@ -56,7 +56,7 @@ def _tell_report(model: LanguageModel, found: DoctorReport) -> None:
     made = table(out, "probe", "works", "what was seen", "what it means for a run")
     for finding in found.findings:
         row(made, finding.name, WORKS[finding.works], finding.detail, finding.consequence)
-    out.print(made)
+    put_table(out, made)
     spent = found.usage
     tokens = f"{spent.prompt_tokens} prompt and {spent.completion_tokens} completion tokens"
     put(out, f"spent: {found.calls} requests, {tokens}{' (estimated)' if spent.estimated else ''}")
@@ -70,5 +70,5 @@ def _tell_local(model: LanguageModel) -> None:
     made = table(out, "capability", "value")
     for name, value in able.model_dump(mode="json").items():
         row(made, name.replace("_", " "), WORKS[value] if isinstance(value, bool) or value is None else str(value))
-    out.print(made)
+    put_table(out, made)
     put(out, "usable", "green")

@@ -17,7 +17,8 @@ from pydantic import BaseModel, ValidationError
 
 from ..decoders import registry
 from ..decoders.base import LanguageModel
-from ..planner.errors import ConfigError
+from ..planner.errors import ConfigError, ExpressionError
+from ..planner.expressions import parse_expression
 from ..planner.task import Task
 from ..settings import Settings
 
@@ -89,6 +90,18 @@ def read_task(ctx: typer.Context, question: str, constraints: list[str], target:
         task.seed_plan()
     except ValidationError as error:
         raise ConfigError(f"task: {_first(error)}") from None
+    if target is not None:
+        try:
+            parse_expression(target)
+        except ExpressionError as error:
+            raise ConfigError(f"target {target}: {error}") from None
+    for item in task.constraints:
+        relation = getattr(item.check, "relation", None)
+        if isinstance(relation, ExpressionError):  # a plan may hold it and be told; a person is told at once
+            raise ConfigError(
+                f"constraint {item.check}: {relation}; write a relation such as 'wigs > 0', "
+                "or 'C1: some words' for what no machine can check"
+            )
     return task
 
 

@@ -67,6 +67,18 @@ def row(made: Table, *cells: str) -> None:
     made.add_row(*(Text(clean(cell)) for cell in cells))
 
 
+def put_table(out: Console, made: Table) -> None:
+    """Prints a table, without the blank lines and blank ends that plain ones come with."""
+    if out.is_terminal:
+        out.print(made)
+        return
+    with out.capture() as captured:
+        out.print(made)
+    for line in captured.get().splitlines():
+        if line.strip():
+            out.print(line.rstrip(), soft_wrap=True)
+
+
 def write_out(text: str) -> None:
     """Writes text and a line end to standard output, whatever its encoding can hold."""
     encoding = sys.stdout.encoding or "utf-8"

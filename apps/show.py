@@ -19,7 +19,7 @@ from ..planner.events import (
     Warned,
 )
 from ..planner.ledger import Role, Usage
-from .screen import Level, put, row, table
+from .screen import Level, put, put_table, row, table
 
 MARKS = {"pass": "ok", "fail": "FALSE", "unknown": "not checkable"}
 
@@ -172,7 +172,7 @@ def tell_spent(out: Console, by_role: Mapping[str, Usage], total: Usage) -> None
     for name, usage in [*known.items(), ("total", total)]:
         counts = (usage.prompt_tokens, usage.completion_tokens, usage.calls, usage.retries)
         row(made, name, *(str(count) for count in counts), f"{usage.seconds + usage.verifier_seconds:.2f}")
-    out.print(made)
+    put_table(out, made)
 
 
 def tell_header(out: Console, event: RunStarted) -> None:
@@ -201,4 +201,4 @@ def _count(number: int, noun: str) -> str:
 
 
 def _shown(value: float | None) -> str:
-    return "?" if value is None else f"{value:.3f}"
+    return "not judged" if value is None else f"{value:.3f}"
