@@ -1,0 +1,123 @@
+"""Methods: honest counts, votes only for what can be read, and no gold anywhere near them."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from planneal.experiments.comparison import grade_outcome, problems, run_method, task_of
+from planneal.experiments.families.arithmetic import Difficulty
+from planneal.experiments.methods import BestOfPlans, Direct, Method, Outcome, Planneal, SelfConsistency
+from planneal.planner.ledger import Usage
+from planneal.planner.task import Task
+from planneal.testing import FunctionModel, count
+
+TASK = Task(question="There are 4 nuts. How many nuts are there?")
+SMALL = Difficulty(quantities=4)
+
+
+def run(method, model, task=TASK, seed=0):
+    return asyncio.run(method.run(model, task, seed))
+
+
+def test_direct_counts_everything():
+    model = FunctionModel(lambda r, i: "nuts = 4\nanswer: 4")
+    outcome = run(Direct(), model)
+    assert outcome.value == "4"
+    assert outcome.usage.prompt_tokens == count(model.requests[0].prompt)
+    assert outcome.usage.completion_tokens == count("nuts = 4\nanswer: 4")
+
+
+def test_only_readable_answers_vote_and_numbers_are_compared_as_numbers():
+    texts = ["junk", "answer: 3", "answer: 4", "answer: 4.0", "answer: junk", "", "answer: 8/2", "answer: 3"]
+    outcome = run(SelfConsistency(8), FunctionModel(lambda r, i: texts[i]))
+    assert outcome.value == "4"
+    none = run(SelfConsistency(3), FunctionModel(lambda r, i: "no idea"))
+    assert none.value is None
+
+
+def test_ties_go_to_the_first_value():
+    texts = ["answer: 5", "answer: 4"]
+    assert run(SelfConsistency(2), FunctionModel(lambda r, i: texts[i])).value == "5"
+
+
+def test_best_of_plans_picks_the_plan_that_verifies():
+    drafts = ["goal: g [nuts]\nS1: [nuts = bolts + 1]", "goal: g [nuts]\nS1: [nuts = 4]", "goal: g"]
+    given = iter(drafts)
+
+    def reply(request, index):
+        if request.prompt.endswith("plan:\n"):
+            return next(given)
+        return "nuts = 4 [S1]\nanswer: 4 [S1]"
+
+    outcome = run(BestOfPlans(3), FunctionModel(reply))
+    assert outcome.value == "4"
+    assert outcome.plan.endswith("[nuts = 4]")
+    assert outcome.usage.calls == 3
+    assert outcome.usage.verifier_calls >= 6
+
+
+def test_a_method_is_handed_nothing_that_holds_the_gold():
+    problem = problems(1, 5, SMALL)[0]
+    secrets = {str(problem.gold.plan)}
+    handed: list[object] = []
+
+    class Spy(Method):
+        name = "spy"
+
+        async def run(self, model, task, seed):
+            handed.append(task)
+            return Outcome(None, Usage())
+
+    asyncio.run(run_method(Spy(), FunctionModel(lambda r, i: ""), [problem]))
+    [task] = handed
+    assert isinstance(task, Task)
+    assert set(Task.model_fields) == {"question", "goal", "target", "constraints", "family"}
+    assert task.question == problem.public.question
+    dumped = task.model_dump_json()
+    assert not any(secret in dumped for secret in secrets)
+    assert not hasattr(task, "gold")
+    assert not any("gold" in str(name) for name in vars(task))
+
+
+def test_the_whole_pipeline_never_sees_the_gold_plan_in_a_prompt():
+    chosen = problems(3, 6, SMALL)
+    model = FunctionModel(lambda r, i: "")
+    asyncio.run(run_method(Planneal(), model, chosen))
+    shown = "\n".join(request.prompt for request in model.requests)
+    for problem in chosen:
+        for line in problem.gold.plan.split("\n")[1:]:
+            assert line not in shown
+
+
+def test_grading_looks_at_value_plan_and_draft():
+    problem = problems(1, 7, SMALL)[0]
+    good = Outcome(str(problem.gold.value), Usage(), plan=problem.gold.plan, notes={"draft": "goal: g"})
+    graded = grade_outcome(problem, good)
+    assert (graded.right, graded.plan_right, graded.draft_right) == (True, True, False)
+    bad = grade_outcome(problem, Outcome(str(problem.gold.value + 1), Usage()))
+    assert (bad.right, bad.plan_right) == (False, None)
+
+
+def test_rows_add_up_and_parallel_runs_change_nothing():
+    chosen = problems(6, 8, SMALL)
+    answers = {task_of(p).question: str(p.gold.value) for p in chosen[:4]}
+
+    def reply(request, index):
+        question = request.prompt.split("\n")[0]
+        return f"answer: {answers.get(question, -1)}"
+
+    rows = [
+        asyncio.run(run_method(Direct(), FunctionModel(reply), chosen, parallel=parallel)) for parallel in (1, 6)
+    ]
+    assert [row.correct for row in rows] == [4, 4]
+    assert rows[0].prompt_tokens == rows[1].prompt_tokens
+    assert rows[0].wilson_low < 4 / 6 < rows[0].wilson_high
+    assert rows[0].completion_tokens == pytest.approx(sum(count(reply(r, 0)) for r in _asked(chosen)) / 6)
+
+
+def _asked(chosen):
+    model = FunctionModel(lambda r, i: "")
+    asyncio.run(run_method(Direct(), model, chosen))
+    return model.requests
