@@ -20,10 +20,11 @@ import unicodedata
 from functools import cached_property
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, SerializeAsAny, field_validator
+from pydantic import BeforeValidator, SerializeAsAny, field_validator
 
 from .errors import ConfigError, ExpressionError
 from .expressions import Relation, parse_relation
+from .frozen import Frozen
 
 _PREFIX = re.compile(r"([a-z_]+):")
 _REFERENCE = re.compile(r"\$([CIS][1-9][0-9]*)")
@@ -47,7 +48,7 @@ def one_line(text: str, what: str, limit: int) -> str:
     return text
 
 
-class Check(BaseModel):
+class Check(Frozen):
     """Base of all checks.
 
     Attributes:
@@ -55,7 +56,6 @@ class Check(BaseModel):
         text: The one-line form without prefix.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
     prefix: ClassVar[str] = ""
     kind: str
     text: str

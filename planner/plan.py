@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from .checks import AnyCheck, one_line
 from .errors import PlanError
+from .frozen import Frozen
 
 Kind = Literal["C", "I", "S"]
 Source = Literal["task", "draft", "edit"]
@@ -100,7 +101,7 @@ class Item(BaseModel):
         return self.check.uses
 
 
-class Plan(BaseModel):
+class Plan(Frozen):
     """A goal and items in order.
 
     Attributes:
@@ -109,7 +110,6 @@ class Plan(BaseModel):
         items: Items in order; ids are unique.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
     goal: str
     target: str | None = None
     items: tuple[Item, ...] = Field(default=(), max_length=MAX_ITEMS)

@@ -13,6 +13,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, SerializeAsAny
 
+from .frozen import Frozen
 from .ledger import Usage
 
 GOAL = "goal"
@@ -383,7 +384,7 @@ class Verdict(BaseModel):
         return cls(outcome="fail", score=score, reason=reason, witnesses=witnesses)
 
 
-class Assessment(BaseModel):
+class Assessment(Frozen):
     """All verdicts of one verifier on one plan.
 
     Attributes:
@@ -395,7 +396,6 @@ class Assessment(BaseModel):
         judged: Ids that were judged afresh for this assessment; the others came from the cache.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
     verifier: str
     plan_hash: str
     verdicts: Mapping[str, Verdict] = Field(default_factory=dict)
