@@ -37,6 +37,9 @@ lint: $(STAMP)
 	cd $(SRC) && ../bin/mypy --config-file planneal/pyproject.toml --exclude '(^|/)tests/' -p planneal
 	$(BIN)/lint-imports
 
+# One thread for each test process: several would fight for the same cores.
+test test-all: export OMP_NUM_THREADS = 1
+
 test: lint
 	$(BIN)/python -m pytest -c tests/pytest.ini tests -m 'not slow and not server' -n $(WORKERS)
 
@@ -44,5 +47,5 @@ test-all: lint
 	$(BIN)/python -m pytest -c tests/pytest.ini tests -n $(WORKERS)
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache tests/.pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
