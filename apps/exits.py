@@ -100,7 +100,7 @@ def guard() -> Iterator[None]:
     """
     try:
         yield
-    except (typer.Exit, typer.BadParameter, typer.Abort):
+    except (typer.Exit, typer.BadParameter, typer.Abort, BrokenPipeError):  # the parser ends these itself
         raise
     except (Exception, KeyboardInterrupt) as error:
         if os.environ.get(DEBUG_VARIABLE, "") not in ("", "0") and not isinstance(error, KeyboardInterrupt):

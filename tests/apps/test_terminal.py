@@ -59,3 +59,16 @@ def test_the_live_line_never_reaches_the_json(flags, live):
     assert ("drafting a plan" in shown or "energy" in shown) == live
     assert ("\x1b[?25l" in shown) == live  # the cursor is hidden while the line lives
     assert ("\x1b[?25h" in shown) == live  # and comes back
+
+
+def test_a_reader_that_went_away_is_not_told_of():
+    with Endpoint(worlds.endpoint_reply) as endpoint:
+        args = ["solve", worlds.QUESTION, "-m", "openai/tiny", "--base-url", endpoint.url, "--target", "saws", "-q"]
+        ours, theirs = os.pipe()
+        os.close(ours)
+        found = subprocess.run(
+            [sys.executable, "-c", RUN, *args], stdout=theirs, stderr=subprocess.PIPE, check=False, timeout=120
+        )
+        os.close(theirs)
+    assert found.returncode == 1
+    assert found.stderr == b""
