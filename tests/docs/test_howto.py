@@ -6,37 +6,16 @@ import importlib.util
 import re
 import shlex
 import tomllib
-from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 import typer
-
-import planneal
+from doc_pages import FENCE, NAMES, PAGES, ROOT, Block, blocks
 from planneal import Settings
 from planneal.apps.cli import app
 from planneal.planner import checks
 
-ROOT = Path(planneal.__file__).parent
-PAGES = sorted([*(ROOT / "docs").rglob("*.md"), *ROOT.glob("*.md")])
-NAMES = [str(page.relative_to(ROOT)) for page in PAGES]
-_FENCE = re.compile(r"^```([^\n`]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 COMMANDS = typer.main.get_command(app).commands  # type: ignore[attr-defined]
-
-
-class Block(NamedTuple):
-    language: str
-    flags: frozenset[str]
-    line: int
-    text: str
-
-
-def blocks(page: Path) -> Iterator[Block]:
-    text = page.read_text(encoding="utf-8")
-    for found in _FENCE.finditer(text):
-        language, *flags = found[1].split() or [""]
-        yield Block(language, frozenset(flags), text.count("\n", 0, found.start(2)) + 1, found[2])
 
 
 def compiled(page: Path, block: Block):  # type: ignore[no-untyped-def]
@@ -130,14 +109,14 @@ def test_a_wrong_page_would_fail(tmp_path):
 
 def anchors(page: Path) -> set[str]:
     """Heading anchors as the usual Markdown viewers make them."""
-    text = _FENCE.sub("", page.read_text(encoding="utf-8"))
+    text = FENCE.sub("", page.read_text(encoding="utf-8"))
     heads = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", head.lower()).strip().replace(" ", "-") for head in heads}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=NAMES)
 def test_links_lead_somewhere(page):
-    text = _FENCE.sub("", page.read_text(encoding="utf-8"))
+    text = FENCE.sub("", page.read_text(encoding="utf-8"))
     broken = []
     for target in re.findall(r"\]\(([^)\s]+)\)", text):
         if re.match(r"[a-z]+:", target):
