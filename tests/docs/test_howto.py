@@ -126,3 +126,17 @@ def test_links_lead_somewhere(page):
         if not there.exists() or (anchor and there.suffix == ".md" and anchor not in anchors(there)):
             broken.append(target)
     assert broken == []
+
+
+def test_every_page_can_be_reached_from_the_index():
+    index = ROOT / "docs" / "README.md"
+    reached, waiting = set(), [index]
+    while waiting:
+        page = waiting.pop()
+        if page in reached:
+            continue
+        reached.add(page)
+        text = FENCE.sub("", page.read_text(encoding="utf-8"))
+        paths = [t.partition("#")[0] for t in re.findall(r"\]\(([^)\s]+)\)", text) if not re.match(r"[a-z]+:", t)]
+        waiting += [(page.parent / path).resolve() for path in paths if path.endswith(".md")]
+    assert {page for page in PAGES if page.is_relative_to(ROOT / "docs")} <= reached
