@@ -130,9 +130,7 @@ def main() -> None:
     parser.add_argument("--parallel", type=int, default=16)
     parser.add_argument("--out", type=Path, help="where to write all figures as JSON")
     options = parser.parse_args()
-    result = asyncio.run(
-        report(options.problems, options.quantities, options.seed, options.model, options.parallel)
-    )
+    result = asyncio.run(report(options.problems, options.quantities, options.seed, options.model, options.parallel))
     if options.out is not None:
         options.out.parent.mkdir(parents=True, exist_ok=True)
         options.out.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")

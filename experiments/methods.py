@@ -158,9 +158,7 @@ class BestOfPlans(Method):
         return Outcome(chosen.value, ledger.spent, plan=format_plan(best.plan))
 
 
-def _judging_kernel(
-    model: MeteredModel, prompts: PromptSet, settings: Settings, task: Task, ledger: Ledger
-) -> Kernel:
+def _judging_kernel(model: MeteredModel, prompts: PromptSet, settings: Settings, task: Task, ledger: Ledger) -> Kernel:
     """A kernel that only judges: the same verifiers and energy as planneal, no proposer."""
     verifiers = [
         bind(model) if (bind := getattr(verifier, "with_model", None)) is not None else verifier

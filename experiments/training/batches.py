@@ -18,7 +18,7 @@ from tokenizers import Tokenizer
 from ..families.arithmetic import ArithmeticProblem, Difficulty, generate
 from ..families.base import Split
 from .config import DataConfig
-from .corpus import answer_tree, draft_tree, repair_tree
+from .corpus import Node, answer_tree, draft_tree, repair_tree
 from .lines import parse_plan
 from .packing import Batch, FlatTree, flatten, pack
 from .tokenizer import special_ids
@@ -63,6 +63,12 @@ def draw_problem(rng: np.random.Generator, data: DataConfig) -> ArithmeticProble
     return generate(int(rng.integers(2**62)), Difficulty(quantities=quantities), Split.TRAIN)
 
 
+def _grow(rng: np.random.Generator, kind: int, problem: ArithmeticProblem, data: DataConfig) -> Node:
+    if kind == 0:
+        return draft_tree(rng, problem, data.answers, data.quiz)
+    return repair_tree(rng, problem) if kind == 1 else answer_tree(rng, problem)
+
+
 def _trees(
     rng: np.random.Generator, data: DataConfig, pool: Sequence[SampledPlan], encode: Tokenizer
 ) -> Iterator[FlatTree]:
@@ -81,7 +87,7 @@ def _trees(
             root = repair_tree(rng, problem, [lines] if lines else [])
         else:
             problem = draw_problem(rng, data)
-            root = (draft_tree, repair_tree, answer_tree)[kind](rng, problem)
+            root = _grow(rng, int(kind), problem, data)
         if root.children:
             yield flatten(root, tokens, end, data.question_weight)
 
@@ -98,7 +104,7 @@ def make_batch(data: DataConfig, seed: int, step: int, folder: str, pool: str | 
     """
     rng = np.random.default_rng(np.random.SeedSequence((seed, step)))
     encode = load_tokenizer(folder)
-    room = data.rows * data.length
+    room = int(data.rows * data.length * (1 + data.spare))
     trees: list[FlatTree] = []
     for tree in _trees(rng, data, read_pool(pool), encode):
         if len(tree.ids) > data.length:

@@ -25,6 +25,9 @@ class DataConfig(_Section):
         quantities: Smallest and largest number of quantities.
         tiny: Share of problems with fewer quantities than that.
         shares: Shares of the trees: draft with direct answer, repair, answer from another plan.
+        spare: Trees drawn beyond a batch's room, as a share of it, so that small ones fill the holes.
+        answers: Share of the draft trees with the answer to the plan that the draft becomes.
+        quiz: Share of the draft trees with a quiz on every quantity.
         question_weight: Weight of the loss on a question token.
         sampled: Share of the repair trees that are on plans sampled from the model itself, once there are any.
     """
@@ -34,6 +37,9 @@ class DataConfig(_Section):
     quantities: tuple[int, int] = (4, 14)
     tiny: float = 0.06
     shares: tuple[float, float, float] = (0.5, 0.35, 0.15)
+    spare: float = 0.0
+    answers: float = 1.0
+    quiz: float = 0.0
     question_weight: float = 0.03
     sampled: float = 0.4
 
@@ -74,6 +80,22 @@ class OnPolicyConfig(_Section):
     batch: int = 64
 
 
+class Stage(_Section):
+    """A part of the run with settings of its own.
+
+    Attributes:
+        start: The progress at which it begins.
+        data: What batches are made of from then on.
+        muon_lr: Peak learning rate of the matrices.
+        adam_lr: Peak learning rate of the embedding and the norms.
+    """
+
+    start: float
+    data: DataConfig
+    muon_lr: float
+    adam_lr: float
+
+
 class RunConfig(_Section):
     """A whole run.
 
@@ -92,6 +114,7 @@ class RunConfig(_Section):
         data: What batches are made of.
         optim: The optimiser.
         onpolicy: Sampling of the model's own plans.
+        stages: Later parts of the run with settings of their own, in order.
     """
 
     name: str
@@ -108,6 +131,12 @@ class RunConfig(_Section):
     data: DataConfig = DataConfig()
     optim: OptimConfig = OptimConfig()
     onpolicy: OnPolicyConfig = OnPolicyConfig()
+    stages: tuple[Stage, ...] = ()
+
+    def stage(self, progress: float) -> Stage:
+        """The settings at a point of the run."""
+        first = Stage(start=0.0, data=self.data, muon_lr=self.optim.muon_lr, adam_lr=self.optim.adam_lr)
+        return [stage for stage in (first, *self.stages) if stage.start <= progress][-1]
 
 
 def load_config(path: Path) -> RunConfig:

@@ -16,7 +16,7 @@ import numpy as np
 from ..families.arithmetic import ArithmeticProblem, closure
 from ..families.relations import Relation
 from .corrupt import corrupt, gold_lines, tolerable
-from .lines import Line, Witness, find_witnesses, plan_text
+from .lines import Line, Witness, draft_text, find_witnesses, plan_text, tidy
 from .repair import Repairer
 
 __all__ = ["Node", "answer_text", "answer_tree", "draft_tree", "edit_branch", "question_text", "repair_tree"]
@@ -99,18 +99,44 @@ def _checks(rng: np.random.Generator, repairer: Repairer, lines: Sequence[Line],
     return [Node(f"check S{line.number}:", " no" if line in false else " yes") for line in chosen[: count + 1]]
 
 
-def draft_tree(rng: np.random.Generator, problem: ArithmeticProblem) -> Node:
-    """Question, then the draft and its answer, and the direct answer."""
+def _quiz(rng: np.random.Generator, problem: ArithmeticProblem) -> Node:
+    """The start of a plan, and for every quantity the item that defines it.
+
+    The symbol is read and only the rest of the item is learnt, so that this teaches where things stand in the
+    question and says nothing about what a draft should hold.
+    """
+    target = problem.public.target
+    node = Node(f"plan:\ngoal: how many {target}? [{target}]\n")
+    for relation in problem.gold.relations.values():
+        ends = "" if relation.operands else "\n"
+        prompt = f"S{int(rng.integers(1, 10))}: [{relation.symbol} ="
+        node.children.append(Node(prompt, f" {relation.expression}]{ends}"))
+    return node
+
+
+def draft_tree(rng: np.random.Generator, problem: ArithmeticProblem, answers: float = 1.0, quiz: float = 0.0) -> Node:
+    """Question, then the draft, the answer to the plan that it becomes, and the direct answer.
+
+    Args:
+        rng: Source of the choices.
+        problem: The problem.
+        answers: Share of the trees with the answer to the plan.
+        quiz: Share of the trees with a quiz on every quantity.
+    """
     lines = gold_lines(problem)
-    plan = Node("plan:\n", plan_text(problem.public.target, lines), ends=True)
+    draft = Node("plan:\n", draft_text(problem.public.target, problem.gold.relations), ends=True)
+    plan = Node("plan:\n" + plan_text(problem.public.target, lines))
     answer = _answer(problem, lines)
     direct = answer_text(lines, problem.public.target, dict(problem.gold.relations), cite=False)
     assert answer is not None
     assert direct is not None
-    plan.children = [answer]
+    plan.children = [answer] if answers == 1.0 or rng.random() < answers else []
     if rng.random() < 0.25:
         plan.children += _checks(rng, Repairer.of(problem), lines, 1)
-    return Node("", question_text(problem), question=True, children=[plan, Node("answer:\n", direct, ends=True)])
+    branches = [draft, *([plan] if plan.children else []), Node("answer:\n", direct, ends=True)]
+    if quiz and rng.random() < quiz:
+        branches.append(_quiz(rng, problem))
+    return Node("", question_text(problem), question=True, children=branches)
 
 
 def _false_witness(rng: np.random.Generator, line: Line) -> Witness:
@@ -185,6 +211,6 @@ def answer_tree(rng: np.random.Generator, problem: ArithmeticProblem) -> Node:
 
 def repair_tree(rng: np.random.Generator, problem: ArithmeticProblem, sampled: Sequence[Sequence[Line]] = ()) -> Node:
     """Question, then two faulty plans with problems, edits and self-checks; or the sampled plans, where given."""
-    plans = [list(plan) for plan in sampled] or [corrupt(rng, problem) for _ in range(2)]
+    plans = [tidy(plan) for plan in sampled] or [corrupt(rng, problem) for _ in range(2)]
     nodes = [_plan_with_edits(rng, problem, lines) for lines in plans if lines]
     return Node("", question_text(problem), question=True, children=[node for node in nodes if node is not None])

@@ -10,15 +10,15 @@ import numpy as np
 from ..families.arithmetic import ArithmeticProblem
 from ..families.relations import BINARY, UNARY, Kind, Relation
 from ..families.wording import NAMES
-from .lines import Line, needs_of
+from .lines import Line, goal_first, needs_of
 
 __all__ = ["corrupt", "gold_lines", "renumber", "spoil", "tolerable"]
 
 
 def gold_lines(problem: ArithmeticProblem) -> list[Line]:
-    """The gold plan, numbered from one."""
-    lines = [Line.of(i, problem.gold.relations[s]) for i, s in enumerate(problem.gold.needed, start=1)]
-    return relink(lines)
+    """The gold plan as structural edits leave a gold draft: numbered goal first, in order of dependence, linked."""
+    numbers = {s: i for i, s in enumerate(goal_first(problem.public.target, problem.gold.relations), start=1)}
+    return relink([Line.of(numbers[s], problem.gold.relations[s]) for s in problem.gold.needed])
 
 
 def relink(lines: Sequence[Line], forget: frozenset[int] = frozenset()) -> list[Line]:
@@ -33,10 +33,10 @@ def relink(lines: Sequence[Line], forget: frozenset[int] = frozenset()) -> list[
     return linked
 
 
-def renumber(rng: np.random.Generator, lines: Sequence[Line]) -> list[Line]:
+def renumber(rng: np.random.Generator, lines: Sequence[Line], problem: ArithmeticProblem) -> list[Line]:
     """Number the lines as a plan with a history does.
 
-    Half of the plans are fresh drafts (1, 2, 3, ...). In the others one to three lines were inserted later and carry
+    Half of the plans are fresh drafts, numbered 1, 2, 3, ... from the goal backwards. In the others one to three lines were inserted later and carry
     the next free numbers, and some numbers are gone for good; now and then nobody points to an inserted line yet.
     """
     count = len(lines)
@@ -44,7 +44,9 @@ def renumber(rng: np.random.Generator, lines: Sequence[Line]) -> list[Line]:
     number = 0
     numbers: dict[int, int] = {}
     gaps = 0.15 if rng.random() < 0.3 else 0.0
-    for i in range(count):
+    rank = {s: i for i, s in enumerate(goal_first(problem.public.target, problem.gold.relations))}
+    keys = [float(rank[line.symbol]) if line.symbol in rank else rng.uniform(0, count) for line in lines]
+    for i in sorted(range(count), key=keys.__getitem__):
         if i not in late:
             number += 2 if rng.random() < gaps else 1
             numbers[i] = number
@@ -133,7 +135,7 @@ def corrupt(rng: np.random.Generator, problem: ArithmeticProblem) -> list[Line]:
             _place(rng, lines, Line.of(0, again), after=i + 1 if rng.random() < 0.8 else 0)
     if rng.random() < 0.06:
         _place(rng, lines, lines.pop(int(rng.integers(len(lines)))))
-    lines = renumber(rng, lines)
+    lines = renumber(rng, lines, problem)
     if rng.random() < 0.05:
         i = int(rng.integers(len(lines)))
         lines[i] = _malformed(rng, lines[i])
@@ -164,4 +166,4 @@ def tolerable(rng: np.random.Generator, problem: ArithmeticProblem) -> list[Line
     if rng.random() < 0.4:
         for _ in range(int(rng.integers(1, 3))):
             _place(rng, lines, lines.pop(int(rng.integers(len(lines)))))
-    return renumber(rng, lines)
+    return renumber(rng, lines, problem)

@@ -103,7 +103,8 @@ def evaluate(model: Llama, tokenizer: Tokenizer, quantities: int, problems: int,
     drafts = run([f"{question}\nplan:\n" for question in questions], 400)
     grades = [grade_plan(problem.gold, text) for problem, text in zip(drawn, drafts, strict=True)]
     direct = run([f"{question}\nanswer:\n" for question in questions], 400)
-    answers = run([f"{problem.public.question}\nplan:\n{problem.gold.plan}\nanswer:\n" for problem in drawn], 400)
+    plans = [plan_text(problem.public.target, gold_lines(problem)) for problem in drawn]
+    answers = run([f"{q}\nplan:\n{plan}answer:\n" for q, plan in zip(questions, plans, strict=True)], 400)
     told = [answer_text(gold_lines(p), p.public.target, dict(p.gold.relations)) for p in drawn]
     result = {
         "draft_right": _share([g.right for g in grades]),

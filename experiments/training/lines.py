@@ -14,7 +14,18 @@ from fractions import Fraction
 from ..families.arithmetic import closure
 from ..families.relations import Relation, parse_relation
 
-__all__ = ["Line", "Witness", "arrow", "find_witnesses", "needs_of", "parse_plan", "plan_text"]
+__all__ = [
+    "Line",
+    "Witness",
+    "arrow",
+    "draft_text",
+    "find_witnesses",
+    "goal_first",
+    "needs_of",
+    "parse_plan",
+    "plan_text",
+    "tidy",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +99,52 @@ def needs_of(relation: Relation, lines: Sequence[Line]) -> tuple[int, ...]:
     """Numbers of the lines that define what a relation uses, in the order of its operands."""
     known = definitions(lines)
     return tuple(dict.fromkeys(known[s].number for s in relation.operands if s in known))
+
+
+def goal_first(target: str, relations: Mapping[str, Relation]) -> tuple[str, ...]:
+    """The symbols that `target` depends on, itself first, then every symbol in the order in which it is mentioned.
+
+    This is the order of a draft: each line is found by one look at the question, whereas an order that starts from what
+    is given asks for the whole way back from the goal before the first line.
+    """
+    order = [target]
+    for symbol in order:
+        relation = relations.get(symbol)
+        order += [o for o in (relation.operands if relation else ()) if o in relations and o not in order]
+    return tuple(order)
+
+
+def draft_text(target: str, relations: Mapping[str, Relation]) -> str:
+    """The draft that is learnt: goal first, without needs; structural edits order and link it."""
+    lines = [Line.of(i, relations[symbol]) for i, symbol in enumerate(goal_first(target, relations), start=1)]
+    return plan_text(target, lines)
+
+
+def tidy(lines: Sequence[Line]) -> list[Line]:
+    """Lines as structural edits leave them: what is used stands before its users, and needs are filled in."""
+    known = definitions(lines)
+    ordered: list[Line] = []
+    seen: set[int] = set()
+
+    def visit(line: Line) -> None:
+        if line.number in seen:
+            return
+        seen.add(line.number)
+        for operand in line.relation.operands if line.relation is not None else ():
+            if operand in known:
+                visit(known[operand])
+        ordered.append(line)
+
+    for line in lines:
+        visit(line)
+    return [
+        line if line.relation is None else Line.of(line.number, line.relation, _others(line, lines)) for line in ordered
+    ]
+
+
+def _others(line: Line, lines: Sequence[Line]) -> tuple[int, ...]:
+    assert line.relation is not None
+    return tuple(n for n in needs_of(line.relation, lines) if n != line.number)
 
 
 _LINE = re.compile(r"S([0-9]{1,3}): \[([^\[\]\n]{0,80})\](?: <- (S[0-9]{1,3}(?:, S[0-9]{1,3})*))?")

@@ -74,7 +74,6 @@ class Run:
             Muon(matrices, lr=config.optim.muon_lr, weight_decay=config.optim.weight_decay),
             torch.optim.AdamW(others, lr=config.optim.adam_lr, betas=(0.9, 0.95), weight_decay=0.0),
         ]
-        self.peaks = (config.optim.muon_lr, config.optim.adam_lr)
         self.step = 0
         self.seconds = 0.0
         self.tokens = 0
@@ -141,7 +140,7 @@ class Run:
     def train(self) -> None:
         """Train to the end of the budget."""
         config = self.config
-        forward = torch.compile(self.model) if config.compile else self.model
+        forward = torch.compile(self.model, dynamic=False) if config.compile else self.model
         with ExitStack() as stack:
             workers = None
             if config.prefetch:
@@ -155,14 +154,14 @@ class Run:
 
     def _batches(self, workers: ProcessPoolExecutor | None) -> Iterator[Batch]:
         """The batches from this step on, prepared a few steps ahead where there is a worker."""
-        config = self.config
+        config, data = self.config, self.config.stage(self.progress).data
         ahead: deque[Future[Batch]] = deque()
         try:
             for step in itertools.count(self.step):
                 if workers is None:
-                    yield make_batch(config.data, config.seed, step, str(self.folder), self.pool)
+                    yield make_batch(data, config.seed, step, str(self.folder), self.pool)
                     continue
-                ahead.append(workers.submit(make_batch, config.data, config.seed, step, str(self.folder), self.pool))
+                ahead.append(workers.submit(make_batch, data, config.seed, step, str(self.folder), self.pool))
                 if len(ahead) == _AHEAD:
                     yield ahead.popleft().result()
         finally:
@@ -170,9 +169,10 @@ class Run:
                 future.cancel()
 
     def _stretch(self, forward: Any, workers: ProcessPoolExecutor | None) -> None:
-        """Train until plans are due to be sampled or the budget is spent."""
+        """Train until plans are due to be sampled, another stage begins or the budget is spent."""
         config = self.config
-        end = min([1.0, *(point for point in config.onpolicy.at if point > self.progress)])
+        points = (*config.onpolicy.at, *(stage.start for stage in config.stages), 1.0)
+        end = min(point for point in points if point > self.progress)
         saved = self.seconds
         losses: list[Tensor] = []
         with closing(self._batches(workers)) as batches:
@@ -214,7 +214,8 @@ class Run:
         total.backward()
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.optim.clip)
         rate = self._rate()
-        for optimiser, peak in zip(self.optimisers, self.peaks, strict=True):
+        stage = self.config.stage(self.progress)
+        for optimiser, peak in zip(self.optimisers, (stage.muon_lr, stage.adam_lr), strict=True):
             for group in optimiser.param_groups:
                 group["lr"] = peak * rate
             optimiser.step()
