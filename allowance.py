@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from .decoders.metered import Account, MeteredModel
+from .parts import Parts
 from .planner.errors import BudgetTooSmall, ConfigError
 from .planner.ledger import Budget, Ledger, Usage
 from .planner.plan import Plan
 from .planner.task import Task
 from .proposers import Drafter
-
-if TYPE_CHECKING:
-    from .pipeline import Pipeline
 
 _SHARES = (1.0, 0.75, 0.5, 0.35, 0.25, 0.15, 0.1)
 _LEAST_TOKENS = 32
@@ -37,7 +34,7 @@ class Allowance:
         ConfigError: A cap cannot be enforced with this model.
     """
 
-    def __init__(self, pipeline: Pipeline, task: Task, ledger: Ledger, account: Account) -> None:
+    def __init__(self, pipeline: Parts, task: Task, ledger: Ledger, account: Account) -> None:
         self._pipeline = pipeline
         self._task = task
         self._ledger = ledger
@@ -68,7 +65,7 @@ class Allowance:
     def _least_cost(self, draft_tokens: int, answer_tokens: int) -> Usage:
         first = self._model.worst_case(self._drafter(draft_tokens).request(self._task))
         last = self._cost(self._task.seed_plan(), answer_tokens)
-        judging = Usage(verifier_calls=len(self._pipeline.verifiers or ()) or 2)
+        judging = Usage(verifier_calls=len(self._pipeline.judges(self._model)))
         return first + last + Usage(prompt_tokens=draft_tokens) + judging
 
     def _cost(self, plan: Plan, answer_tokens: int) -> Usage:
@@ -82,9 +79,14 @@ class Allowance:
         if self._uncapped:
             return chains
         cost = self._cost(self._task.seed_plan(), self.answer_tokens)
-        self._ledger.reserve(cost + Usage(prompt_tokens=self.draft_tokens))
+        self._ledger.reserve(cost + Usage(prompt_tokens=self.draft_tokens) + self._time())
         worst = self._model.bound(self._drafter(self.draft_tokens).request(self._task))
         return next((k for k in range(chains, 1, -1) if self._ledger.share(k)[0].fits(worst)), 1)
+
+    def _time(self) -> Usage:
+        """The share of a cap on seconds that is kept for the answer."""
+        seconds = self._ledger.budget.seconds
+        return Usage(seconds=seconds * self._pipeline.settings.time_for_answer) if seconds else Usage()
 
     def _drafter(self, max_tokens: int) -> Drafter:
         drafter = self._pipeline.drafter(self._model, self._pipeline.prompts, self._pipeline.settings)
@@ -96,7 +98,7 @@ class Allowance:
         if self._uncapped:
             return True
         costs = [self._cost(plan, self.answer_tokens) for plan in drafts]
-        return self._ledger.reserve(max(costs, key=lambda cost: cost.tokens))
+        return self._ledger.reserve(max(costs, key=lambda cost: cost.tokens) + self._time())
 
     def room(self, account: Account, plan: Plan) -> bool:
         """Whether the answer to this plan still fits; if it needs more than is set aside, more is set aside."""

@@ -12,25 +12,26 @@ import threading
 import time
 from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from .decoders.answerer import Answerer
 from .decoders.base import LanguageModel
 from .decoders.prompts import PromptSet
 from .decoders.registry import load_model
+from .parts import AnswererFactory, DrafterFactory, ProposerFactory
+from .planner.acceptance import AcceptanceRule
 from .planner.ledger import Budget
 from .planner.proposal import Proposer
+from .planner.schedules import Schedule
 from .planner.task import Task
 from .planner.verifier import Verifier
 from .proposers import Drafter, EditWriter, Mixture
 from .run import Result, Run
 from .settings import Settings
-from .verifiers import RelationsVerifier, StructureVerifier
+from .verifiers import SelfCheckVerifier
+from .verifiers import default_verifiers as exact_verifiers
 
 T = TypeVar("T")
-ProposerFactory = Callable[[LanguageModel, PromptSet, Settings], Proposer]
-DrafterFactory = Callable[[LanguageModel, PromptSet, Settings], Drafter]
-AnswererFactory = Callable[[LanguageModel, PromptSet, Settings], Answerer]
 
 
 def default_proposer(model: LanguageModel, prompts: PromptSet, settings: Settings) -> Proposer:
@@ -50,12 +51,18 @@ def default_answerer(model: LanguageModel, prompts: PromptSet, settings: Setting
 
 
 def default_verifiers(model: LanguageModel, prompts: PromptSet, settings: Settings) -> list[Verifier]:
-    """Structure, relations, and the model's self-check where it can score text (or where it is asked for)."""
-    found: list[Verifier] = [StructureVerifier(), RelationsVerifier()]
-    if settings.self_check == "on" or (settings.self_check == "auto" and model.capabilities.score):
-        from .verifiers.self_check import SelfCheckVerifier
+    """The exact verifiers, and the model's self-check where it is asked for.
 
-        found.append(SelfCheckVerifier(prompts=prompts))
+    ``auto`` asks for it where the model can score text and writes its own wording (the chat dialect): the compact
+    dialect's drafts are ordered and linked by structural edits, so their likelihood as drafts says little.
+    """
+    found: list[Verifier] = list(exact_verifiers())
+    wanted = settings.self_check == "on"
+    if settings.self_check == "auto":
+        wanted = model.capabilities.score and model.capabilities.dialect == "chat"
+    if wanted:
+        method: Literal["auto", "yes_no"] = "yes_no" if model.capabilities.dialect == "compact" else "auto"
+        found.append(SelfCheckVerifier(prompts=prompts, method=method))
     return found
 
 
@@ -71,6 +78,8 @@ class Pipeline:
         proposer: Makes the proposer instead of :func:`default_proposer`.
         drafter: Makes the drafter instead of :func:`default_drafter`.
         answerer: Makes the answer decoder instead of :func:`default_answerer`.
+        rule: An acceptance rule instead of the one that the settings name.
+        schedule: A temperature schedule instead of the one that the settings name.
         clock: Seconds, injected.
 
     Raises:
@@ -88,6 +97,8 @@ class Pipeline:
         proposer: ProposerFactory = default_proposer,
         drafter: DrafterFactory = default_drafter,
         answerer: AnswererFactory = default_answerer,
+        rule: AcceptanceRule | None = None,
+        schedule: Schedule | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.model = load_model(model)
@@ -99,8 +110,16 @@ class Pipeline:
         self.drafter = drafter
         self.answerer = answerer
         self.clock = clock
-        self.settings.make_rule()
-        self.settings.make_schedule()
+        self._rule = rule or self.settings.make_rule()
+        self._schedule = schedule or self.settings.make_schedule()
+
+    def make_rule(self) -> AcceptanceRule:
+        """The acceptance rule."""
+        return self._rule
+
+    def make_schedule(self) -> Schedule:
+        """The temperature schedule."""
+        return self._schedule
 
     def judges(self, model: LanguageModel) -> Sequence[Verifier]:
         """The verifiers of a run, the default ones unless others were given."""

@@ -72,8 +72,8 @@ async def areplay(trace: str | Path | Sequence[Event], *, pipeline: PipelineFact
         failure = f"the re-run ended with {type(error).__name__}: {error}"
     end, why = _comparable(recorded)
     divergence = _first_difference(recorded[:end], again)
-    if divergence is None and failure is not None and why is None:
-        divergence = failure
+    if failure is not None and (divergence is not None or why is None):
+        divergence = f"{divergence}; {failure}" if divergence is not None else failure
     finished = run.result if failure is None else None
     return ReplayReport(
         same=divergence is None, events=end, divergence=divergence, stopped_by=why, result=finished
@@ -108,5 +108,13 @@ def _first_difference(recorded: Sequence[Event], again: Sequence[Event]) -> str 
         if index >= len(again):
             return f"event {index + 1} ({event.kind}) of the trace did not happen again"
         if _plain(event) != _plain(again[index]):
-            return f"event {index + 1}: recorded {_plain(event)[:300]} but now {_plain(again[index])[:300]}"
+            return f"event {index + 1} ({event.kind}): {_contrast(_plain(event), _plain(again[index]))}"
     return None
+
+
+def _contrast(recorded: str, now: str) -> str:
+    """The first place where two lines differ, with what leads up to it on both sides."""
+    pairs = enumerate(zip(recorded, now, strict=False))
+    shared = next((i for i, (a, b) in pairs if a != b), min(len(recorded), len(now)))
+    start = max(0, shared - 60)
+    return f"recorded ...{recorded[start : shared + 140]}... but now ...{now[start : shared + 140]}..."

@@ -8,7 +8,7 @@ import threading
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
@@ -18,6 +18,7 @@ from .allowance import Allowance
 from .decoders.answer import Answer
 from .decoders.answerer import better
 from .decoders.metered import Account, MeteredModel
+from .parts import Parts
 from .planner.errors import BudgetExhausted, ConfigError, ModelError, OutOfScope
 from .planner.events import AnswerDecoded, Event, RunFinished, RunStarted, Warned
 from .planner.kernel import Chain, Kernel
@@ -28,9 +29,6 @@ from .planner.task import Task
 from .planner.trace import TraceWriter
 from .proposers import Drafter
 from .verifiers import Verifier
-
-if TYPE_CHECKING:
-    from .pipeline import Pipeline
 
 
 class Result(BaseModel):
@@ -90,7 +88,7 @@ class Run:
         ledger: What has been spent.
     """
 
-    def __init__(self, pipeline: Pipeline, task: Task, budget: Budget, seed: int, trace: str | Path | None) -> None:
+    def __init__(self, pipeline: Parts, task: Task, budget: Budget, seed: int, trace: str | Path | None) -> None:
         self.pipeline = pipeline
         self.task = task
         self.seed = seed
@@ -141,9 +139,11 @@ class Run:
         return self._result
 
     async def __aiter__(self) -> AsyncIterator[Event]:
-        writer = TraceWriter(self._trace_path, clock=lambda: self.ledger.elapsed) if self._trace_path else None
+        writer: TraceWriter | None = None
         try:
             async for event in self._events():
+                if self._trace_path and writer is None:  # only now: a run that is refused leaves no empty trace
+                    writer = TraceWriter(self._trace_path, clock=lambda: self.ledger.elapsed)
                 if writer is not None:
                     writer.write(event)
                 yield event
@@ -164,9 +164,13 @@ class Run:
         if chains < wanted:
             self._warn(f"the budget pays for {chains} of {wanted} chains")
         workers = [self._worker(index, allowance) for index in range(chains)]
-        drafts, events = await self._draft([worker for worker, _ in workers], [drafter for _, drafter in workers])
-        for event in events:
-            yield event
+        failure = await self._draft([worker for worker, _ in workers], [drafter for _, drafter in workers])
+        for worker, _ in workers:
+            for event in worker.drain():
+                yield event
+        if failure is not None:
+            raise failure
+        drafts = self._drafts
         active = [worker for worker, _ in workers][: len(drafts)]
         if not allowance.reserve(drafts):
             self._warn("the draft is so long that an answer to it does not fit the budget")
@@ -212,8 +216,8 @@ class Run:
             proposer=parts.proposer(metered, parts.prompts, settings),
             verifiers=bound,
             energy=settings.energy,
-            rule=settings.make_rule(),
-            schedule=settings.make_schedule(),
+            rule=parts.make_rule(),
+            schedule=parts.make_schedule(),
             clock=parts.clock,
             progress=self._progress,
             room=lambda plan: allowance.room(account, plan),
@@ -229,8 +233,12 @@ class Run:
 
     async def _draft(
         self, workers: Sequence[Worker], drafters: Sequence[Drafter]
-    ) -> tuple[list[Plan], list[Event]]:
-        """First plans of all chains at once; chains whose draft cannot be paid for are left out, told as warnings."""
+    ) -> BaseException | None:
+        """First plans of all chains at once; chains whose draft cannot be had are left out, told as warnings.
+
+        Returns:
+            What kept the first chain from having a draft, None where it has one.
+        """
         shares = self.ledger.share(len(workers)) if len(workers) > 1 else [self.ledger]
         for worker, share in zip(workers, shares, strict=True):
             worker.use(share)
@@ -238,18 +246,16 @@ class Run:
             *(d.draft(self._rng(i, 0), self.task, greedy=i == 0) for i, d in enumerate(drafters)),
             return_exceptions=True,
         )
-        events: list[Event] = []
         for index, outcome in enumerate(made):
-            events += workers[index].drain()
             if isinstance(outcome, BudgetExhausted | ModelError) and self._drafts:
                 self._warn(f"chains {index} and later have no draft: {outcome}")
                 break
             if isinstance(outcome, BaseException):
-                raise outcome
+                return outcome
             self._drafts.append(outcome.plan)
             for line in outcome.skipped:
                 self._warn(f"chain {index}: a line of the draft was left out: {line}")
-        return self._drafts, events
+        return None
 
     async def _refine(self, workers: Sequence[Worker], drafts: Sequence[Plan]) -> AsyncIterator[Event]:
         settings = self.pipeline.settings

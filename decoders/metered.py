@@ -18,7 +18,6 @@ from ..planner.events import Bounded, Event, ModelCalled
 from ..planner.ledger import Budget, Ledger, Role, Usage
 from .base import LanguageModel, Message, SampleRequest, Samples, TokenScores
 
-
 _MOST_ATTEMPTS = 8
 """Requests that one call may make where nothing else limits it."""
 
@@ -184,9 +183,16 @@ class MeteredModel(LanguageModel):
         ticket = ledger.admit(worst)
         request = {"messages": [m.model_dump() for m in messages], "continuation": continuation}
         try:
-            scores = await self._inner.score(messages, continuation)
+            async with asyncio.timeout(self._seconds_left()):
+                scores = await self._inner.score(messages, continuation)
         except ModelError as error:
             self._failed(ledger, ticket, "score", key, request, error, worst)
+            raise
+        except TimeoutError:
+            ledger.charge(self._role, _lost(worst), ticket=ticket)
+            raise BudgetExhausted("the budget's seconds ran out during a call", limit="seconds") from None
+        except asyncio.CancelledError:
+            ledger.charge(self._role, _lost(worst), ticket=ticket)
             raise
         except BaseException:
             ledger.release(ticket)

@@ -208,13 +208,21 @@ class EnergyModel(BaseModel):
 
 
 def violated_items(plan: Plan, assessments: Sequence[Assessment], exact: frozenset[str]) -> tuple[str, ...]:
-    """Hard items (locked ones, missing or changed ones, the goal) that fail under an exact verifier, sorted."""
+    """Hard items (locked ones, missing or changed ones, the goal) that an exact verifier does not let stand, sorted.
+
+    A locked item stands only if the verifiers that decide its kind pass it: were ``unknown`` enough, deleting what a
+    violated constraint speaks of would be the cheapest way to be rid of the violation.
+    """
     hard = {item.id for item in plan.locked} | {GOAL}
     found: set[str] = set()
     for assessment in assessments:
-        if assessment.verifier not in exact:
+        if assessment.verifier not in exact or assessment.abstained is not None:
             continue
         found.update(hard.intersection(assessment.failures))
+        for item in plan.locked:
+            verdict = assessment.verdicts.get(item.id)
+            if assessment.decided(item) and (verdict is None or verdict.outcome != "pass"):
+                found.add(item.id)
         found.update(w.item for w in assessment.witnesses if isinstance(w, LockedChanged))
     return tuple(sorted(found))
 

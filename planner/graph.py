@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from .errors import ExpressionError
-from .expressions import parse_expression, symbols_of
+from .expressions import Relation, parse_expression, symbols_of
 from .plan import Item, Plan
 
 
@@ -68,6 +68,15 @@ def links(plan: Plan) -> Links:
         {name: tuple(ids) for name, ids in equations.items()},
         {name: tuple(ids) for name, ids in users.items()},
     )
+
+
+def mentioned(item: Item) -> tuple[str, ...]:
+    """The symbols that an item uses, in the order in which its relation mentions them."""
+    relation = getattr(item.check, "relation", None)
+    if not isinstance(relation, Relation):
+        return tuple(sorted(item.uses))
+    order = dict.fromkeys(name for term in relation.terms for name in symbols_of(term))
+    return tuple(name for name in order if name in item.uses)
 
 
 def supports(plan: Plan, item_id: str, structure: Links | None = None) -> tuple[str, ...]:

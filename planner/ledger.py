@@ -184,7 +184,8 @@ class Ledger:
         base = self.spent + self.held + worst
         if not use_reserve:
             base = base + self._reserved
-        short = self.budget.exceeded_by(base, self.elapsed)
+        kept = 0.0 if use_reserve else self._reserved.seconds
+        short = self.budget.exceeded_by(base, self.elapsed + kept)
         return short if short is not None or self._parent is None else self._parent.shortfall(worst)
 
     def fits(self, worst: Usage, *, use_reserve: bool = False) -> bool:
@@ -240,7 +241,7 @@ class Ledger:
             if cap is None:
                 continue
             if limit == "seconds":
-                caps[limit] = max(0.0, cap - self.elapsed)
+                caps[limit] = max(0.0, cap - self.elapsed - self._reserved.seconds)
                 continue
             left = max(0.0, cap - _measure(used, limit, 0.0)) / parts
             caps[limit] = int(left) if isinstance(cap, int) else left

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Annotated, Any
+from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
@@ -75,7 +75,6 @@ class View:
     probe: Probe
     temperature: float
     step: int
-    notes: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Feedback(BaseModel):

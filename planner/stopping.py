@@ -16,7 +16,7 @@ from .kernel import Chain, Judged, outcomes
 from .verdicts import GOAL, Doubtful
 
 StopReason = Literal[
-    "solved", "budget", "max_steps", "converged", "no_hope", "no_proposals", "endpoint", "interrupted", "out_of_scope"
+    "solved", "budget", "max_steps", "converged", "no_hope", "no_proposals", "endpoint", "interrupted"
 ]
 
 
@@ -46,8 +46,9 @@ class StopRule(BaseModel):
 def solved(judged: Judged, exact: frozenset[str]) -> bool:
     """Whether every demand is verified: the goal passes, nothing hard is violated, nothing it rests on fails.
 
-    At least one exact verifier must have passed the goal; ``unknown`` and abstentions are not passes. What the goal
-    rests on must not be doubted by a noisy verifier either.
+    At least one exact verifier must have passed the goal, and for every locked item one that decides its kind must
+    have passed it; ``unknown`` and abstentions are not passes. What the goal rests on must not be doubted by a noisy
+    verifier either.
     """
     plan = judged.plan
     if judged.energy.violated:
@@ -55,6 +56,7 @@ def solved(judged: Judged, exact: frozenset[str]) -> bool:
     hard = {GOAL, *(item.id for item in plan.locked)}
     resting = set(closure(plan, [*goal_roots(plan), *(item.id for item in plan.locked)]))
     reached = False
+    unverified = {item.id for item in plan.locked}
     for assessment in judged.assessments:
         for item_id, verdict in assessment.verdicts.items():
             if assessment.verifier in exact:
@@ -63,9 +65,11 @@ def solved(judged: Judged, exact: frozenset[str]) -> bool:
                 if item_id in resting and verdict.outcome == "fail":
                     return False
                 reached = reached or (item_id == GOAL and verdict.outcome == "pass")
+                if item_id in unverified and verdict.outcome == "pass" and assessment.decided(plan[item_id]):
+                    unverified.discard(item_id)
             elif item_id in resting | {GOAL} and any(isinstance(w, Doubtful) for w in verdict.witnesses):
                 return False
-    return reached
+    return reached and not unverified
 
 
 def divergence(new: Mapping[str, Mapping[str, float]], old: Mapping[str, Mapping[str, float]]) -> float:

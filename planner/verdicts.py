@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Discriminator, Field, SerializeAsAny
 
 from .frozen import Frozen
 from .ledger import Usage
+from .plan import Item
 
 GOAL = "goal"
 """The pseudo-id under which verifiers judge whether the plan reaches its goal."""
@@ -393,6 +394,7 @@ class Assessment(Frozen):
         verdicts: By item id, and under ``goal`` for the plan as a whole. Items it has nothing to say about are absent.
         abstained: Why the verifier gave no verdicts at all, or None. An abstention is neither pass nor fail.
         usage: What it cost (tokens, calls, verifier seconds).
+        decides: Check kinds whose truth the verifier decides; see :class:`~planneal.planner.verifier.Verifier`.
         judged: Ids that were judged afresh for this assessment; the others came from the cache.
     """
 
@@ -401,7 +403,12 @@ class Assessment(Frozen):
     verdicts: Mapping[str, Verdict] = Field(default_factory=dict)
     abstained: str | None = None
     usage: Usage = Usage()
+    decides: frozenset[str] = frozenset()
     judged: tuple[str, ...] = ()
+
+    def decided(self, item: Item) -> bool:
+        """Whether the truth of this item is for this verifier to say."""
+        return "*" in self.decides or (item.check is not None and item.check.kind in self.decides)
 
     @cached_property
     def failures(self) -> tuple[str, ...]:

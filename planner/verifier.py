@@ -66,6 +66,8 @@ class Verifier(ABC):
             Cheaper stages run first, and a proposal that they already condemn never pays for a dearer one.
         trust: ``exact`` (sound: its fail is a fact) or ``noisy``. Only exact fails of hard items count as violations.
         version: Part of every cache key; change it when verdicts change.
+        decides: Check kinds whose truth this verifier decides (``relation``, ``order``, ...). A locked item counts as
+            verified only if an exact verifier that decides its kind passed it; ``*`` decides every kind, text too.
         timeout: Most seconds one :meth:`judge` may take before the verifier abstains; None is unbounded.
     """
 
@@ -74,6 +76,7 @@ class Verifier(ABC):
     trust: str = "exact"
     version: str = "1"
     timeout: float | None = None
+    decides: frozenset[str] = frozenset()
 
     @abstractmethod
     def scope(self, task: Task, plan: Plan, item_id: str) -> Hashable | None:
@@ -143,7 +146,12 @@ class Verifier(ABC):
             if cache is not None:
                 cache.put(keys[item_id], verdicts[item_id])
         return Assessment(
-            verifier=self.name, plan_hash=plan.hash, verdicts=verdicts, usage=usage, judged=tuple(missing)
+            verifier=self.name,
+            plan_hash=plan.hash,
+            verdicts=verdicts,
+            usage=usage,
+            decides=self.decides,
+            judged=tuple(missing),
         )
 
     def abstain(self, plan: Plan, reason: str, *, seconds: float = 0.0) -> Assessment:

@@ -15,10 +15,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ..planner.edits import Compound
+from ..planner.notation import format_edit
 from ..planner.proposal import Feedback, Proposal, Proposer, ProposerState, View
-from ..planner.verdicts import Unused
+from ..planner.verdicts import MissingNeed, OutOfOrder, Unused
 from .lm_edits import EditWriter
-from .structural import StructuralEdits
+from .structural import StructuralEdits, tidy
 from .targets import Target, candidates, companions, draw, exploration
 
 
@@ -52,7 +54,7 @@ class Mixture(Proposer):
         targets = [t for t in candidates(view.plan, view.witnesses) if self._wanted(t)]
         free = [t for t in targets if t.structural and not isinstance(t.witness, Unused)]
         if free:
-            settled = self._settle(rng, view, free)
+            settled = self._tidy(view, free) or self._settle(rng, view, free)
             if settled:
                 return settled
         if self._writer is None:
@@ -76,10 +78,21 @@ class Mixture(Proposer):
             return exploration(rng, view.plan) or (draw(rng, proven, state.weights) if proven else None)
         return draw(rng, proven, state.weights, floor=self.floor)
 
+    def _tidy(self, view: View, targets: Sequence[Target]) -> list[Proposal]:
+        """One edit that orders and links the whole plan, where that is what several witnesses ask for."""
+        answered = tuple(t.witness for t in targets if isinstance(t.witness, MissingNeed | OutOfOrder))
+        if len(answered) < 2:
+            return []
+        edits = tidy(view.plan)
+        if len(edits) < 2:
+            return []
+        edit = Compound(edits=tuple(edits))
+        if format_edit(edit) in view.rejected:
+            return []
+        return [Proposal(operator="structural.tidy", edit=edit, answers=answered)]
+
     def _settle(self, rng: np.random.Generator, view: View, targets: Sequence[Target]) -> list[Proposal]:
         """Structural proposals in random order, without those already rejected on this plan."""
-        from ..planner.notation import format_edit
-
         found: dict[str, Proposal] = {}
         for index in rng.permutation(len(targets)):
             proposal = self._structural.answer(view.plan, targets[int(index)].witness)

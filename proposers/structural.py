@@ -8,7 +8,8 @@ import numpy as np
 
 from ..planner.edits import Compound, Delete, Edit, Move, SetNeeds, SimpleEdit, apply
 from ..planner.errors import PlanError
-from ..planner.plan import Plan
+from ..planner.graph import links, mentioned, supports
+from ..planner.plan import MAX_ITEMS, Plan
 from ..planner.proposal import Proposal, Proposer, ProposerState, View
 from ..planner.verdicts import Duplicate, MissingNeed, OutOfOrder, UnresolvedNeed, Unused, Witness
 
@@ -75,6 +76,56 @@ def settle(plan: Plan, witnesses: Sequence[Witness]) -> tuple[Plan, list[SimpleE
         if changed != plan:
             plan, done = changed, [*done, *parts(edit)]
     return plan, done
+
+
+def tidy(plan: Plan, *, most: int = 4 * MAX_ITEMS) -> list[SimpleEdit]:
+    """Edits that order and link the plan's own subgoals: what is used stands before its users, needs are listed.
+
+    Subgoals go depth first, what they rest on before them, into the places that subgoals hold now; constraints,
+    invariants and locked items keep theirs. Empty where nothing is to be done.
+    """
+    own = [item.id for item in plan.items if item.kind == "S" and not item.locked]
+    order: dict[str, None] = {}
+    for item_id in own:
+        _emit(plan, item_id, set(own), order, [])
+    ranked = iter(order)
+    wanted = [next(ranked) if item.id in order else item.id for item in plan.items]
+    done: list[SimpleEdit] = []
+    for item_id in own:
+        item = plan[item_id]
+        needs = tuple(dict.fromkeys((*(n for n in item.needs if n in plan), *_definers(plan, item_id))))
+        if set(needs) != set(item.needs):
+            done.append(SetNeeds(id=item_id, needs=needs))
+    current = list(plan.by_id)
+    for place, item_id in enumerate(wanted):
+        if current[place] != item_id:
+            done.append(Move(id=item_id, where="before", anchor=current[place]))
+            current.remove(item_id)
+            current.insert(place, item_id)
+    return done[:most]
+
+
+def _definers(plan: Plan, item_id: str) -> list[str]:
+    """The subgoals whose symbols an item uses; of rivals those already listed, else the first."""
+    item, known = plan[item_id], links(plan).definers
+    found: list[str] = []
+    for symbol in mentioned(item):
+        definers = [i for i in known.get(symbol, ()) if i != item_id]
+        if definers and not set(definers) & set(item.needs):
+            found.append(definers[0])
+    return found
+
+
+def _emit(plan: Plan, item_id: str, own: set[str], order: dict[str, None], path: list[str]) -> None:
+    """Depth first, in the order in which an item's relation mentions what it uses."""
+    if item_id in order or item_id in path:
+        return
+    known = links(plan)
+    rests = [source for symbol in mentioned(plan[item_id]) for source in known.sources(symbol, item_id)]
+    for below in (*rests, *supports(plan, item_id)):
+        if below in own:
+            _emit(plan, below, own, order, [*path, item_id])
+    order.setdefault(item_id)
 
 
 class StructuralEdits(Proposer):

@@ -13,6 +13,7 @@ import numpy as np
 
 from ..planner.plan import Plan
 from ..planner.verdicts import Doubtful, Operator, Unused, Witness
+from .structural import resolve
 
 
 @dataclass(frozen=True)
@@ -56,9 +57,12 @@ class Target:
 
 
 def candidates(plan: Plan, witnesses: Sequence[Witness]) -> list[Target]:
-    """Every way to answer every witness; several operators of one witness give several targets."""
+    """Every way to answer every witness; several operators of one witness give several targets.
+
+    A structural witness that no structural edit can settle goes to the language model like any other.
+    """
     found = [
-        Target(witness, operator, witness.structural)
+        Target(witness, operator, witness.structural and resolve(plan, witness) is not None)
         for witness in witnesses
         for operator in witness.operators
         if _possible(plan, witness, operator)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..planner.verifier import Verifier
+from .order import OrderVerifier
 from .relations import RelationsVerifier
 from .self_check import SelfCheckVerifier
 from .structure import StructureVerifier
@@ -10,7 +11,14 @@ from .structure import StructureVerifier
 
 def default_verifiers() -> tuple[Verifier, ...]:
     """The exact verifiers that every run has, cheapest first."""
-    return (StructureVerifier(), RelationsVerifier())
+    return (StructureVerifier(), OrderVerifier(), RelationsVerifier())
 
 
-__all__ = ["RelationsVerifier", "SelfCheckVerifier", "StructureVerifier", "Verifier", "default_verifiers"]
+__all__ = [
+    "OrderVerifier",
+    "RelationsVerifier",
+    "SelfCheckVerifier",
+    "StructureVerifier",
+    "Verifier",
+    "default_verifiers",
+]

@@ -193,6 +193,7 @@ class RelationsVerifier(Verifier):
     name = "relations"
     stage = 1
     trust = "exact"
+    decides = frozenset({"relation"})
 
     def __init__(self) -> None:
         self._findings = PlanMemo(relation_findings)

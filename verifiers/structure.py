@@ -180,7 +180,7 @@ def _item_facts(survey: _Survey, item: Item) -> ItemFacts:
         cycle=survey.cycles.get(item.id, ()),
         undefined=survey.undefined(item, uses),
         misplaced=survey.misplaced(item, uses) if subgoal else (),
-        unlisted=survey.unlisted(item, uses) if subgoal else (),
+        unlisted=survey.unlisted(item, uses) if subgoal and not item.locked else (),
         repeats=survey.originals.get(item.id, ""),
     )
 
