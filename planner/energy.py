@@ -80,7 +80,8 @@ class Term(BaseModel):
         own: Cost of the plan's own constraints, in [0, 1] or above where it added failing ones.
         value: ``weight * (demands + own_weight * own)``; NaN where a score is no number, which no rule accepts.
         violated: Hard items (locked ones and the goal) that fail under this verifier, if it is exact.
-        abstained: Whether the verifier gave no verdicts; then the term is left out of every comparison.
+        abstained: Whether the verifier gave no verdicts, because it broke or because no item is its business; then
+            the term is left out of every comparison.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -181,7 +182,7 @@ class EnergyModel(BaseModel):
     def term(self, plan: Plan, assessment: Assessment, anchor: Anchor, exact: frozenset[str] = frozenset()) -> Term:
         """One verifier's term of the energy of ``plan``."""
         weight = self.weight(assessment.verifier)
-        if assessment.abstained is not None:
+        if assessment.abstained is not None or not assessment.verdicts:  # it has nothing to say about this plan
             return Term(weight=weight, demands=0.0, own=0.0, value=0.0, abstained=True)
         violated = violated_items(plan, [assessment], exact)
         if any(math.isnan(verdict.score) for verdict in assessment.verdicts.values()):

@@ -22,7 +22,7 @@ from planneal.planner.notation import parse_edits
 from planneal.planner.schedules import SCHEDULES
 from planneal.planner.stopping import StopReason
 from planneal.planner.verdicts import BuiltinWitness
-from planneal.verifiers import RelationsVerifier, SelfCheckVerifier, StructureVerifier
+from planneal.verifiers import OrderVerifier, RelationsVerifier, SelfCheckVerifier, StructureVerifier
 
 DOCS = ROOT / "docs"
 
@@ -130,7 +130,7 @@ def test_witness_lines_are_the_code(kind):
 
 def test_verifier_table_is_the_code():
     table = [row[:3] for row in rows(page("verdicts.md"), "name")]
-    shipped = (StructureVerifier, RelationsVerifier, SelfCheckVerifier)
+    shipped = (StructureVerifier, OrderVerifier, RelationsVerifier, SelfCheckVerifier)
     assert table == [[f"`{v.name}`", str(v.stage), v.trust] for v in shipped]
 
 
