@@ -42,6 +42,7 @@ class PromptSet:
         self._environment = ImmutableSandboxedEnvironment(
             undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
         )
+        self._environment.filters["spaced"] = spaced
         self._sources = {role: _shipped(dialect, role) for role in ROLES}
         if overrides is not None:
             self._sources |= _overriding(Path(overrides))
@@ -79,6 +80,15 @@ class PromptSet:
             return tuple(Message(role=who, content=part.render(**values)) for who, part in self._templates[role])
         except TemplateError as error:
             raise ConfigError(f"prompt {role} ({self.dialect}): {error}") from None
+
+
+def spaced(plan: str) -> str:
+    """A plan with a space after every opening bracket, as the compact dialect writes it.
+
+    A byte-level tokenizer has different tokens for a word with and without a space before it; this way every name is one
+    and the same token wherever it stands.
+    """
+    return re.sub(r"(?<!\\)\[(?=\S)", "[ ", plan)
 
 
 def _shipped(dialect: str, role: str) -> str:

@@ -78,7 +78,7 @@ def answer_text(lines: Sequence[Line], target: str, truth: dict[str, Relation], 
             return None
         shown = relation.written(values)
         result = "" if not relation.operands else f" = {value}"
-        rows.append(f"{relation.symbol} = {shown}{result}{cite_text}\n")
+        rows.append(f" {relation.symbol} = {shown}{result}{cite_text}\n")
         values[relation.symbol] = value
         cited[relation.symbol] = cite_text
     return "".join(rows) + f"answer: {values[target]}{cited[target]}\n"
@@ -106,10 +106,10 @@ def _quiz(rng: np.random.Generator, problem: ArithmeticProblem) -> Node:
     question and says nothing about what a draft should hold.
     """
     target = problem.public.target
-    node = Node(f"plan:\ngoal: how many {target}? [{target}]\n")
+    node = Node(f"plan:\ngoal: how many {target}? [ {target}]\n")
     for relation in problem.gold.relations.values():
         ends = "" if relation.operands else "\n"
-        prompt = f"S{int(rng.integers(1, 10))}: [{relation.symbol} ="
+        prompt = f"S{int(rng.integers(1, 10))}: [ {relation.symbol} ="
         node.children.append(Node(prompt, f" {relation.expression}]{ends}"))
     return node
 

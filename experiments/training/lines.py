@@ -55,7 +55,7 @@ class Line:
     def text(self) -> str:
         """The line in plan notation."""
         check = self.relation.check if self.relation is not None else self.raw or ""
-        return f"S{self.number}: [{check}]{arrow(self.needs)}"
+        return f"S{self.number}: [ {check}]{arrow(self.needs)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,7 @@ def arrow(needs: Sequence[int]) -> str:
 
 def plan_text(target: str, lines: Sequence[Line]) -> str:
     """The plan in notation, each line ended by a newline."""
-    return f"goal: how many {target}? [{target}]\n" + "".join(line.text + "\n" for line in lines)
+    return f"goal: how many {target}? [ {target}]\n" + "".join(line.text + "\n" for line in lines)
 
 
 def definitions(lines: Sequence[Line]) -> dict[str, Line]:
@@ -147,13 +147,13 @@ def _others(line: Line, lines: Sequence[Line]) -> tuple[int, ...]:
     return tuple(n for n in needs_of(line.relation, lines) if n != line.number)
 
 
-_LINE = re.compile(r"S([0-9]{1,3}): \[([^\[\]\n]{0,80})\](?: <- (S[0-9]{1,3}(?:, S[0-9]{1,3})*))?")
+_LINE = re.compile(r"S([0-9]{1,3}): \[ ?([^\[\]\n]{0,80})\](?: <- (S[0-9]{1,3}(?:, S[0-9]{1,3})*))?")
 
 
 def parse_plan(text: str, target: str) -> list[Line] | None:
     """Read a sampled plan; None when it is not one (wrong goal line, unreadable line, ids used twice)."""
     rows = text.removesuffix("\n").split("\n")
-    if rows[0] != f"goal: how many {target}? [{target}]":
+    if rows[0] not in (f"goal: how many {target}? [ {target}]", f"goal: how many {target}? [{target}]"):
         return None
     lines: list[Line] = []
     for row in rows[1:]:

@@ -65,12 +65,12 @@ class Repairer:
         others = [other for other in lines if other is not line]
         if relation is None or any(other.symbol == line.symbol and self.true(other) for other in others):
             return f"delete S{line.number}"
-        return f"replace S{line.number}: [{relation.check}]{arrow(needs_of(relation, others))}"
+        return f"replace S{line.number}: [ {relation.check}]{arrow(needs_of(relation, others))}"
 
     def _insert(self, symbol: str, lines: Sequence[Line], before: Line | None = None) -> str:
         relation = self.truth[symbol]
         place = f" before S{before.number}" if before is not None else ""
-        return f"insert S{place}: [{relation.check}]{arrow(needs_of(relation, lines))}"
+        return f"insert S{place}: [ {relation.check}]{arrow(needs_of(relation, lines))}"
 
     def _undefined(self, user: Line, symbol: str, lines: Sequence[Line]) -> str:
         """A wrong user is put right, an unneeded one deleted, and otherwise the missing item is inserted before it."""

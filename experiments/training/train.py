@@ -132,7 +132,7 @@ class Run:
         started = time.monotonic()
         options = self.config.onpolicy
         seed = self.config.seed + 1000 * (self.sampled + 1)
-        found = sample_plans(frozen, self.tokenizer, self.config.data, options, seed, out)
+        found = sample_plans(frozen, self.tokenizer, self.config.stage(self.progress).data, options, seed, out)
         self.sampled += 1
         self.log({"step": self.step, "onpolicy": found, "seconds": time.monotonic() - started})
         self.save()
