@@ -85,8 +85,8 @@ class PromptSet:
 def spaced(plan: str) -> str:
     """A plan with a space after every opening bracket, as the compact dialect writes it.
 
-    A byte-level tokenizer has different tokens for a word with and without a space before it; this way every name is one
-    and the same token wherever it stands.
+    A byte-level tokenizer has different tokens for a word with and without a space before it; this way every name is
+    one and the same token wherever it stands.
     """
     return re.sub(r"(?<!\\)\[(?=\S)", "[ ", plan)
 

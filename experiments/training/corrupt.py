@@ -36,8 +36,9 @@ def relink(lines: Sequence[Line], forget: frozenset[int] = frozenset()) -> list[
 def renumber(rng: np.random.Generator, lines: Sequence[Line], problem: ArithmeticProblem) -> list[Line]:
     """Number the lines as a plan with a history does.
 
-    Half of the plans are fresh drafts, numbered 1, 2, 3, ... from the goal backwards. In the others one to three lines were inserted later and carry
-    the next free numbers, and some numbers are gone for good; now and then nobody points to an inserted line yet.
+    Half of the plans are fresh drafts, numbered 1, 2, 3, ... from the goal backwards. In the others one to three lines
+    were inserted later and carry the next free numbers, and some numbers are gone for good; now and then nobody points
+    to an inserted line yet.
     """
     count = len(lines)
     late = set() if rng.random() < 0.5 else {int(i) for i in rng.integers(count, size=int(rng.integers(1, 4)))}

@@ -5,7 +5,6 @@ from __future__ import annotations
 from fractions import Fraction
 
 import pytest
-
 from planneal.decoders.answer import judge_answer, read_value
 from planneal.decoders.citations import read_line, statements
 from planneal.planner.notation import parse_plan

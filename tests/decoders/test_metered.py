@@ -7,7 +7,6 @@ import asyncio
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
 from planneal.decoders.base import SampleRequest
 from planneal.decoders.metered import Account, MeteredModel
 from planneal.decoders.replay import ReplayModel
@@ -73,7 +72,7 @@ def test_a_cancelled_call_is_charged_its_worst_case():
 @given(st.text(max_size=200), st.text(max_size=60), st.text(max_size=60))
 def test_bounds_learnt_from_a_shared_beginning_stay_bounds(shared, a, b):
     """A known prompt tightens the bound on one that begins alike, and never below the true count."""
-    model, account = metered(FunctionModel(lambda r, i: "x", counts=False))
+    model, _ = metered(FunctionModel(lambda r, i: "x", counts=False))
     first, second = SampleRequest.of(shared + a), SampleRequest.of(shared + b)
     before = model.prompt_bound(second.messages)
     asyncio.run(model.sample(first))

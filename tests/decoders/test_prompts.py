@@ -5,7 +5,6 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 import pytest
-
 from planneal.decoders.prompts import ROLES, PromptSet
 from planneal.decoders.registry import load_model
 from planneal.planner.errors import ConfigError

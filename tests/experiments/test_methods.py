@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-
 from planneal.experiments.comparison import grade_outcome, problems, run_method, task_of
 from planneal.experiments.families.arithmetic import Difficulty
 from planneal.experiments.methods import BestOfPlans, Direct, Method, Outcome, Planneal, SelfConsistency

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 import worlds
 from endpoint import Endpoint, Fault
-
 from planneal import Pipeline
 from planneal.decoders.openai_backend import OpenAIModel
 from planneal.decoders.retries import RetryPolicy
@@ -41,7 +40,8 @@ def test_faults_that_pass_are_retried_and_the_run_ends_as_if_nothing_had_been(na
 
 @pytest.mark.parametrize("name", [name for name in PASSING if name != "timeout"])
 def test_faults_that_stay_are_retried_within_a_bound_and_the_plan_survives(name):
-    with Endpoint(worlds.endpoint_reply, script=lambda number, body: PASSING[name] if number >= 1 else None) as endpoint:
+    fault = PASSING[name]
+    with Endpoint(worlds.endpoint_reply, script=lambda number, body: fault if number >= 1 else None) as endpoint:
         result = solve(endpoint)
         requests = endpoint.requests
     assert result.stop_reason == "endpoint"

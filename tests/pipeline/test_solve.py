@@ -6,10 +6,9 @@ import asyncio
 import json
 import signal
 
+import planneal
 import pytest
 import worlds
-
-import planneal
 from planneal import Budget, Pipeline, Settings, Task
 from planneal.planner.errors import BudgetTooSmall, EndpointError, ModelError, TransientError
 from planneal.planner.notation import format_plan

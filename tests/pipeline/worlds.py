@@ -71,7 +71,8 @@ def endpoint_reply(body: dict, index: int) -> str:  # type: ignore[type-arg]
 def garbage(seed: int):  # type: ignore[no-untyped-def]
     """A model that talks nonsense of every kind, reproducibly."""
     rng = random.Random(seed)
-    scraps = ["", "S1:", "goal:", "insert S before S99: [x = 1]", "delete C1", "\x00", "```", "answer: [S9]", "[[[", "S2: [nuts = 4]"]
+    scraps = ["", "S1:", "goal:", "insert S before S99: [x = 1]", "delete C1", "\x00", "```", "answer: [S9]", "[[["]
+    scraps += ["S2: [nuts = 4]"]
 
     def reply(request: SampleRequest, index: int) -> str:
         return "\n".join(rng.choice(scraps) for _ in range(rng.randrange(6)))

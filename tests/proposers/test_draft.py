@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 
 import numpy as np
-
 from planneal.decoders.prompts import PromptSet
 from planneal.planner.notation import format_plan
 from planneal.planner.task import Task

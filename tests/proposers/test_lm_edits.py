@@ -6,7 +6,6 @@ import asyncio
 
 import numpy as np
 import pytest
-
 from planneal.decoders.metered import Account, MeteredModel
 from planneal.decoders.prompts import PromptSet
 from planneal.planner.acceptance import Greedy
@@ -94,7 +93,10 @@ def test_what_is_paid_for_is_judged_even_if_the_next_call_fails():
     assert "bolts" in {item.defines for item in chain.current.plan.items}
 
 
-@pytest.mark.parametrize("text", ["", "I would suggest adding bolts.", "insert S1: [x = 1]", "delete S99", "tighten S1: [wigs = 2]"])
+BAD = ["", "I would suggest adding bolts.", "insert S1: [x = 1]", "delete S99", "tighten S1: [wigs = 2]"]
+
+
+@pytest.mark.parametrize("text", BAD)
 def test_bad_lines_cost_their_tokens_are_counted_and_rejected(text):
     chain, infos = drive(kernel(FunctionModel(lambda request, index: text)), TWO_STEP, 1)
     assert infos[0].decision in ("malformed", "invalid")

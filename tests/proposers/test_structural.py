@@ -6,13 +6,14 @@ import asyncio
 
 import numpy as np
 import pytest
-
-from planneal.planner.edits import apply
+from hypothesis import given
+from hypothesis import strategies as st
+from planneal.planner.edits import Compound, apply
 from planneal.planner.notation import format_plan, parse_plan
 from planneal.planner.proposal import ProposerState, View
 from planneal.planner.task import Task
 from planneal.planner.verdicts import Duplicate, MissingNeed, OutOfOrder, UndefinedSymbol, UnresolvedNeed, Unused
-from planneal.proposers.structural import RandomMoves, StructuralEdits, resolve, settle
+from planneal.proposers.structural import RandomMoves, StructuralEdits, resolve, settle, tidy
 from planneal.verifiers import StructureVerifier
 
 TASK = Task(question="q")
@@ -70,7 +71,8 @@ def view(plan, found=()):
 
 def test_the_proposer_offers_one_edit_per_witness():
     plan = parse_plan(BROKEN["missing need"])
-    proposals = asyncio.run(StructuralEdits().propose(np.random.default_rng(0), view(plan, witnesses(plan)), ProposerState()))
+    rng = np.random.default_rng(0)
+    proposals = asyncio.run(StructuralEdits().propose(rng, view(plan, witnesses(plan)), ProposerState()))
     assert [p.operator for p in proposals] == ["structural.needs"]
     assert proposals[0].usage.tokens == 0
 
@@ -93,3 +95,26 @@ def test_random_moves_are_symmetric():
     for order, share in forth.items():
         back = transitions(plan.with_items([plan[i] for i in order]), 1)
         assert back[tuple(plan.by_id)] == pytest.approx(share, abs=0.035)
+
+
+def test_tidy_orders_and_links_a_goal_first_draft_in_one_edit():
+    draft = parse_plan(
+        "goal: g [pots]\nC1!: [pots > 0]\nS1: [pots = cats - lids]\nS2: [cats = kites + wigs]\nS3: [lids = kites / 2]\n"
+        "S4: [kites = 14]\nS5: [wigs = 18]"
+    )
+    after = apply(draft, Compound(edits=tuple(tidy(draft))))
+    assert list(after.by_id) == ["C1", "S4", "S5", "S2", "S3", "S1"]
+    assert after["S1"].needs == ("S2", "S3")
+    assert not [w for w in witnesses(after) if w.structural]
+    assert tidy(after) == []
+
+
+@given(st.permutations(range(6)), st.integers(0, 2**6 - 1))
+def test_tidy_leaves_no_misplaced_or_unlisted_item_in_any_order(order, holes):
+    lines = ["a = 1", "b = a + 1", "c = a + b", "d = c - a", "e = d + b", "f = e * c"]
+    kept = [i for i in order if not holes >> i & 1]
+    plan = parse_plan("\n".join(["goal: g [f]", *(f"S{i + 1}: [{lines[i]}]" for i in kept)]))
+    edits = tidy(plan)
+    after = apply(plan, Compound(edits=tuple(edits))) if edits else plan
+    assert not [w for w in witnesses(after) if w.kind in ("missing_need", "out_of_order")]
+    assert set(after.by_id) == set(plan.by_id)

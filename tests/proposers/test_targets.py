@@ -6,7 +6,6 @@ from collections import Counter
 
 import numpy as np
 import pytest
-
 from planneal.planner.notation import parse_plan
 from planneal.planner.verdicts import Contradiction, Doubtful, MissingNeed, UndefinedSymbol, Unused
 from planneal.proposers.targets import candidates, companions, draw, exploration, preference

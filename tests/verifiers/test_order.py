@@ -7,7 +7,6 @@ import asyncio
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
 from planneal.planner.notation import parse_plan
 from planneal.planner.stopping import solved
 from planneal.planner.task import Task
