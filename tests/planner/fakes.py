@@ -93,6 +93,7 @@ class Broken(Verifier):
 
     def __init__(self, error=None, *, name="broken", stage=1, timeout=None, only=lambda plan: True):
         self.name, self.stage, self.timeout, self.error, self.only = name, stage, timeout, error, only
+        self.waiting = 0
 
     def scope(self, task, plan, item_id):
         return plan.hash if item_id == GOAL else None
@@ -101,6 +102,7 @@ class Broken(Verifier):
         if self.only(plan):
             if self.error is not None:
                 raise self.error
+            self.waiting += 1
             await asyncio.sleep(60)
         return Judgement({GOAL: Verdict.ok()})
 
