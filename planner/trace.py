@@ -36,10 +36,12 @@ class TraceWriter:
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._file: IO[str] = self.path.open("x", encoding="utf-8")
-        except FileExistsError:
-            raise TraceError(f"{self.path} exists; a trace is never overwritten, choose another name") from None
         except OSError as error:
-            raise TraceError(f"cannot write the trace {self.path}: {error}") from None
+            if isinstance(error, FileExistsError) and self.path.exists():
+                told = f"{self.path} exists; a trace is never overwritten, choose another name"
+            else:  # a folder on the way is a file, or may not be written
+                told = f"cannot write the trace {self.path}: {error}"
+            raise TraceError(told) from None
 
     def write(self, event: Event) -> None:
         """Writes one event and flushes it."""
