@@ -260,7 +260,7 @@ class MeteredModel(LanguageModel):
             ModelCalled(
                 role=self._role,
                 chain=self._account.chain,
-                method=method,  # type: ignore[arg-type]
+                method=method,
                 key=key,
                 request=request,
                 response=response,

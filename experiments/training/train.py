@@ -12,7 +12,7 @@ import itertools
 import json
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Generator
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import ExitStack, closing
 from multiprocessing import get_context
@@ -152,7 +152,7 @@ class Run:
                 self._stretch(forward, workers)
         self.save()
 
-    def _batches(self, workers: ProcessPoolExecutor | None) -> Iterator[Batch]:
+    def _batches(self, workers: ProcessPoolExecutor | None) -> Generator[Batch, None, None]:
         """The batches from this step on, prepared a few steps ahead where there is a worker."""
         config, data = self.config, self.config.stage(self.progress).data
         ahead: deque[Future[Batch]] = deque()
