@@ -83,6 +83,15 @@ def test_deleting_what_the_goal_rests_on_costs():
         assert after > before + 0.1
 
 
+def test_a_circle_of_definitions_is_not_worth_breaking_by_deletion():
+    """Longer circles than random plans come upon: whichever member goes, the goal is no better off."""
+    ring = plan_of("S1: [wigs = nuts + 1]", "S2: [nuts = bolts + 1]", "S3: [bolts = pegs + 1]", "S4: [pegs = wigs + 1]")
+    before = energy_of(ring).total
+    for item_id in deletable(ring):
+        assert energy_of(apply(ring, Delete(id=item_id)), Anchor.of(ring)).total >= before - SLACK
+    assert deletable(ring) == list(ring.by_id)
+
+
 EXCEPTIONS = {
     "one of two definitions, the wrong one": (
         plan_of("S1: good [wigs = 4]", "S2: score 0 [wigs = 5]"),

@@ -24,7 +24,7 @@ from planner_strategies import edits, examples, fitting_edits, ids, items, plans
 
 
 @given(plans(of=ids | small_ids))
-@examples(300)
+@examples(200)
 def test_any_plan_is_read_back_as_it_was(plan):
     again = parse_plan(format_plan(plan))
     assert again == plan
@@ -58,7 +58,7 @@ def test_windows_line_ends_and_empty_lines_do_not_matter(plan):
 
 
 @given(st.data())
-@examples(200)
+@examples(120)
 def test_any_edit_is_read_back_as_it_was(data):
     plan = data.draw(plans())
     edit = data.draw(edits(plan))
