@@ -128,7 +128,7 @@ def test_a_branch_in_a_tree_has_the_loss_that_it_has_alone(finished):
 
     whole, length = packed(tree)
     direct = copy.copy(tree)
-    direct.children = [tree.children[1]]
+    direct.children = [tree.children[-1]]
     alone, shorter = packed(direct)
     size = int((alone.weights > 0).sum())
     in_tree = losses_of(model, whole, whole.mask)[0, :length][-size:]

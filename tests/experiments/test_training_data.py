@@ -7,6 +7,7 @@ import pytest
 
 pytest.importorskip("tokenizers", reason="the local extra is not installed")
 
+from planneal.decoders.prompts import spaced
 from planneal.experiments.families.arithmetic import Difficulty, generate, grade, grade_plan
 from planneal.experiments.families.base import Split
 from planneal.experiments.training.corpus import (
@@ -18,13 +19,14 @@ from planneal.experiments.training.corpus import (
     repair_tree,
 )
 from planneal.experiments.training.corrupt import corrupt, gold_lines
-from planneal.experiments.training.lines import find_witnesses, parse_plan, plan_text
+from planneal.experiments.training.lines import draft_text, find_witnesses, parse_plan, plan_text, tidy
 from planneal.experiments.training.packing import flatten, pack
 from planneal.experiments.training.repair import Repairer
-from planneal.planner.edits import apply
+from planneal.planner.edits import Compound, apply
 from planneal.planner.notation import format_plan, parse_edit
 from planneal.planner.notation import parse_plan as parse_notation
 from planneal.planner.task import Task
+from planneal.proposers.structural import tidy as structural_tidy
 from planneal.verifiers.structure import StructureVerifier
 
 
@@ -58,7 +60,7 @@ def test_witnesses_are_the_structure_verifiers_to_the_letter():
             continue
         text = plan_text(problem.public.target, lines)
         plan = parse_notation(text)
-        assert format_plan(plan, bare=True) == text.rstrip("\n")
+        assert spaced(format_plan(plan, bare=True)) == text.rstrip("\n")
         real = witness_lines(plan, problem)
         found = [w for w in find_witnesses(lines, problem.public.target) if w.kind in STRUCTURAL]
         doubled = {line.symbol for line in lines if sum(o.symbol == line.symbol for o in lines) > 1}
@@ -128,14 +130,26 @@ def test_answers_follow_the_plan_and_end_in_its_value(quantities):
         problem = problem_of(seed, quantities)
         lines = gold_lines(problem)
         text = answer_text(lines, problem.public.target, dict(problem.gold.relations))
-        *claims, last = text.strip().split("\n")
+        *claims, last = text.removesuffix("\n").split("\n")
         value, _, citation = last.removeprefix("answer: ").partition(" ")
         assert grade(problem.gold, value)
         assert citation == f"[S{lines[-1].number}]"
         assert lines[-1].symbol == problem.public.target
         assert len(claims) == len(lines)
         direct = answer_text(lines, problem.public.target, dict(problem.gold.relations), cite=False)
-        assert direct == "".join(row.split(" [")[0] + "\n" for row in text.strip().split("\n"))
+        assert direct == "".join(row.split(" [")[0] + "\n" for row in text.removesuffix("\n").split("\n"))
+
+
+@pytest.mark.parametrize("quantities", [2, 5, 9, 16])
+def test_structural_edits_turn_a_gold_draft_into_the_plan_that_edits_and_answers_are_learnt_on(quantities):
+    for seed in range(20):
+        problem = problem_of(seed, quantities)
+        draft = parse_notation(draft_text(problem.public.target, problem.gold.relations))
+        edits = structural_tidy(draft)
+        plan = apply(draft, Compound(edits=tuple(edits))) if edits else draft
+        assert spaced(format_plan(plan, bare=True)) + "\n" == plan_text(problem.public.target, gold_lines(problem))
+        again = tidy(parse_plan(draft_text(problem.public.target, problem.gold.relations), problem.public.target))
+        assert again == gold_lines(problem)
 
 
 def test_an_answer_to_a_plan_that_is_not_true_follows_the_plan():
@@ -144,7 +158,7 @@ def test_an_answer_to_a_plan_that_is_not_true_follows_the_plan():
     given = next(i for i, line in enumerate(lines) if not line.relation.operands)
     changed = parse_plan(
         plan_text(problem.public.target, lines).replace(
-            f"[{lines[given].relation.check}]", f"[{lines[given].symbol} = {lines[given].relation.number + 60}]"
+            f"[ {lines[given].relation.check}]", f"[ {lines[given].symbol} = {lines[given].relation.number + 60}]"
         ),
         problem.public.target,
     )

@@ -19,7 +19,7 @@ RELATIONS = {
     "saws": "saws = wigs - 5",
 }
 ANSWER = {"nuts": "4", "bolts": "4 + 3 = 7", "wigs": "2 * 7 = 14", "saws": "14 - 5 = 9"}
-_ITEM = re.compile(r"^(S\d+): .*\[(\w+) =", re.MULTILINE)
+_ITEM = re.compile(r"^(S\d+): .*\[ ?(\w+) =", re.MULTILINE)
 
 
 def draft(missing: tuple[str, ...] = ("bolts", "nuts")) -> str:

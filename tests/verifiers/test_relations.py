@@ -296,6 +296,7 @@ def test_importing_and_judging_definitions_leaves_sympy_alone():
 def test_the_default_verifiers_run_cheapest_first():
     assert [(v.name, v.stage, v.trust) for v in default_verifiers()] == [
         ("structure", 0, "exact"),
+        ("order", 0, "exact"),
         ("relations", 1, "exact"),
     ]
     assert parse_expression("wigs") == Symbol("wigs")
