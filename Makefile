@@ -41,7 +41,7 @@ lint: $(STAMP)
 test test-all: export OMP_NUM_THREADS = 1
 
 test: lint
-	$(BIN)/python -m pytest -c tests/pytest.ini tests -m 'not slow and not server' -n $(WORKERS)
+	$(BIN)/python -m pytest -c tests/pytest.ini tests -m 'not slow' -n $(WORKERS)
 
 test-all: lint
 	$(BIN)/python -m pytest -c tests/pytest.ini tests -n $(WORKERS)
