@@ -74,7 +74,7 @@ def items(draw, of=ids, locked=None, words=(said, checks)):
     """Any item: any text, any check, any needs."""
     check = draw(st.none() | words[1])
     text = draw(words[0] if check is None else st.just("") | words[0])
-    is_locked = draw(st.booleans()) if locked is None else locked
+    is_locked = draw(st.integers(0, 3)) == 3 if locked is None else locked
     return Item(
         id=draw(of),
         text=text,
@@ -86,9 +86,9 @@ def items(draw, of=ids, locked=None, words=(said, checks)):
 
 
 @st.composite
-def plans(draw, of=small_ids, size=6, acyclic=False, words=(said, checks)):
+def plans(draw, of=small_ids, least=0, size=6, acyclic=False, words=(said, checks)):
     """Any plan: any goal, any target text, any items, needs in circles and to nowhere included."""
-    found = draw(st.lists(items(of, words=words), max_size=size, unique_by=lambda item: item.id))
+    found = draw(st.lists(items(of, words=words), min_size=least, max_size=size, unique_by=lambda item: item.id))
     if acyclic:
         order = {item.id: index for index, item in enumerate(found)}
         forward = [tuple(n for n in item.needs if order.get(n, -1) < order[item.id]) for item in found]
@@ -101,10 +101,10 @@ def edits(plan, locked=False, words=(said, checks)):
     here = st.sampled_from(tuple(plan.by_id)) if plan.items else small_ids
     place = {"where": st.sampled_from(("before", "after")), "anchor": st.none() | here}
     return st.one_of(
+        st.builds(Delete, id=here),
         st.builds(Insert, item=items(small_ids, locked=locked, words=words), **place),
         st.builds(Replace, item=items(here, locked=locked, words=words)),
         st.builds(Tighten, item=items(here, locked=locked, words=words)),
-        st.builds(Delete, id=here),
         st.builds(Move, id=here, **place),
         st.builds(SetNeeds, id=here, needs=st.lists(small_ids, max_size=3), source=st.sampled_from(SOURCES)),
     )
@@ -119,10 +119,10 @@ def try_apply(plan, edit):
 
 
 @st.composite
-def fitting_edits(draw, plan, most=3, words=PLAIN):
+def fitting_edits(draw, plan, most=4, words=PLAIN):
     """An edit that fits, possibly compound; None where none was found."""
     parts, now = [], plan
-    for _ in range(draw(st.integers(1, most))):
+    for _ in range(draw(st.integers(2, most + 1))):
         edit = draw(edits(now, words=words))
         after = try_apply(now, edit)
         if after is not None:

@@ -17,7 +17,7 @@ noise = st.one_of(
 
 
 @given(noise)
-@examples(400)
+@examples(250)
 def test_arbitrary_text_raises_nothing_but_notation_errors(text):
     plan = Plan(goal="g", items=[Item(id="S1", text="a")])
     told = []
@@ -31,7 +31,7 @@ def test_arbitrary_text_raises_nothing_but_notation_errors(text):
 
 
 @given(noise, plans())
-@examples(200)
+@examples(120)
 def test_a_draft_is_read_whatever_it_says(text, plan):
     mixed = text + "\n" + format_plan(plan) + "\n" + text
     draft = parse_draft(mixed, fallback="what to find", locked=plan.locked)
