@@ -10,8 +10,9 @@ import asyncio
 import hashlib
 import json
 from collections import deque
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, Literal
 
 from ..planner.errors import BudgetExhausted, ModelError
 from ..planner.events import Bounded, Event, ModelCalled
@@ -137,33 +138,17 @@ class MeteredModel(LanguageModel):
             ModelError: The model could not answer; what that cost is charged.
         """
         request = self._bounded(request)
-        ledger = self._account.ledger
         worst = self.bound(request)
-        ticket = ledger.admit(worst)
-        try:
-            async with asyncio.timeout(self._seconds_left()):
-                samples = await self._inner.sample(request)
-        except ModelError as error:
-            self._failed(ledger, ticket, "sample", request.key(), request, error, worst)
-            raise
-        except TimeoutError:
-            ledger.charge(self._role, _lost(worst), ticket=ticket)
-            raise BudgetExhausted("the budget's seconds ran out during a call", limit="seconds") from None
-        except asyncio.CancelledError:
-            ledger.charge(self._role, _lost(worst), ticket=ticket)
-            raise
-        except BaseException:
-            ledger.release(ticket)
-            raise
-        spent = _within(samples.usage, worst)
-        ledger.charge(self._role, spent, ticket=ticket)
+        async with self._admitted(worst, "sample", request.key(), _shown(request)) as pay:
+            samples = await self._inner.sample(request)
+            spent = _within(samples.usage, worst)
+            response = {
+                "completions": [c.model_dump(mode="json", exclude_defaults=True) for c in samples],
+                "notes": list(samples.notes),
+            }
+            pay(spent, response)
         if samples.usage.calls == 1 and not samples.usage.retries and not samples.usage.estimated:
             self._account.learn(_joined(request.messages), samples.usage.prompt_tokens)
-        response = {
-            "completions": [c.model_dump(mode="json", exclude_defaults=True) for c in samples],
-            "notes": list(samples.notes),
-        }
-        self._record("sample", request.key(), _shown(request), response, spent)
         return Samples(samples.completions, spent, samples.notes)
 
     async def score(self, prompt: str | Sequence[Message], continuation: str) -> TokenScores:
@@ -176,17 +161,38 @@ class MeteredModel(LanguageModel):
         messages = (Message(role="user", content=prompt),) if isinstance(prompt, str) else tuple(prompt)
         both = (*messages, Message(role="assistant", content=continuation))
         key = f"{prompt_key(messages)}:{prompt_key(both)}"
-        ledger = self._account.ledger
         size = self.capabilities.parameters or 0
         tokens = self.prompt_bound(messages) + len(continuation.encode())
         worst = Usage(prompt_tokens=tokens, calls=1, flops=2.0 * size * tokens)
-        ticket = ledger.admit(worst)
         request = {"messages": [m.model_dump() for m in messages], "continuation": continuation}
+        async with self._admitted(worst, "score", key, request) as pay:
+            scores = await self._inner.score(messages, continuation)
+            pay(scores.usage, {"logprobs": list(scores.logprobs), "offsets": list(scores.offsets)})
+        return scores
+
+    @asynccontextmanager
+    async def _admitted(
+        self, worst: Usage, method: Literal["sample", "score"], key: str, request: dict[str, Any]
+    ) -> AsyncIterator[Callable[[Usage, dict[str, Any]], None]]:
+        """Holds a call's worst case while it is made; hands out what books and records its real cost.
+
+        A failure is booked at what it may have cost: a call that was cut off (by a cap on seconds or a cancellation) at
+        its worst case, since it may have been answered all the same.
+        """
+        ledger = self._account.ledger
+        ticket = ledger.admit(worst)
+
+        def pay(usage: Usage, response: dict[str, Any]) -> None:
+            ledger.charge(self._role, usage, ticket=ticket)
+            self._record(method, key, request, response, usage)
+
         try:
             async with asyncio.timeout(self._seconds_left()):
-                scores = await self._inner.score(messages, continuation)
+                yield pay
         except ModelError as error:
-            self._failed(ledger, ticket, "score", key, request, error, worst)
+            usage = _within(error.usage, worst) if isinstance(error.usage, Usage) else Usage()
+            ledger.charge(self._role, usage, ticket=ticket)
+            self._record(method, key, request, None, usage, error)
             raise
         except TimeoutError:
             ledger.charge(self._role, _lost(worst), ticket=ticket)
@@ -197,10 +203,6 @@ class MeteredModel(LanguageModel):
         except BaseException:
             ledger.release(ticket)
             raise
-        ledger.charge(self._role, scores.usage, ticket=ticket)
-        response = {"logprobs": list(scores.logprobs), "offsets": list(scores.offsets)}
-        self._record("score", key, request, response, scores.usage)
-        return scores
 
     def out_of_scope(self, question: str) -> str | None:
         """The backend's word."""
@@ -232,24 +234,9 @@ class MeteredModel(LanguageModel):
         ledger = self._account.ledger
         return None if ledger.budget.seconds is None else max(0.0, ledger.budget.seconds - ledger.elapsed)
 
-    def _failed(
-        self,
-        ledger: Ledger,
-        ticket: int,
-        method: str,
-        key: str,
-        request: Any,
-        error: ModelError,
-        worst: Usage,
-    ) -> None:
-        usage = _within(error.usage, worst) if isinstance(error.usage, Usage) else Usage()
-        ledger.charge(self._role, usage, ticket=ticket)
-        shown = _shown(request) if isinstance(request, SampleRequest) else request
-        self._record(method, key, shown, None, usage, error)
-
     def _record(
         self,
-        method: str,
+        method: Literal["sample", "score"],
         key: str,
         request: dict[str, Any],
         response: dict[str, Any] | None,
