@@ -207,6 +207,13 @@ class EnergyModel(BaseModel):
         terms = {a.verifier: self.term(plan, a, anchor, exact) for a in assessments}
         return Energy(terms=terms, hard=self.hard)
 
+    def with_term(
+        self, energy: Energy, plan: Plan, assessment: Assessment, anchor: Anchor, exact: frozenset[str]
+    ) -> Energy:
+        """The energy of the same plan when one more verifier has spoken; the terms known so far are kept."""
+        term = self.term(plan, assessment, anchor, exact)
+        return Energy(terms={**energy.terms, assessment.verifier: term}, hard=self.hard)
+
 
 def violated_items(plan: Plan, assessments: Sequence[Assessment], exact: frozenset[str]) -> tuple[str, ...]:
     """Hard items (locked ones, missing or changed ones, the goal) that an exact verifier does not let stand, sorted.

@@ -119,8 +119,12 @@ def goal_roots(plan: Plan) -> tuple[str, ...]:
     return tuple(found)
 
 
+@lru_cache(maxsize=512)
 def cyclic_groups(plan: Plan) -> tuple[frozenset[str], ...]:
-    """Groups of two or more items that need each other in a circle, and items that need themselves."""
+    """Groups of two or more items that need each other in a circle, and items that need themselves.
+
+    Remembered for recent plans: every edit asks before and after.
+    """
     if not any(item.needs for item in plan.items):
         return ()
     return circles({item.id: item.needs for item in plan.items})

@@ -285,7 +285,7 @@ class Kernel:
         for verifier in self.verifiers:
             known.append(await self._assess(verifier, plan, chain.draw))
             asked.append(verifier.name)
-            energy = self.energy(plan, known, chain.anchor, self.exact)
+            energy = self.energy.with_term(energy, plan, known[-1], chain.anchor, self.exact)
             least = least_difference(energy, old)
             if len(known) < len(self.verifiers) and not accepts(limit, least, temperature, log_q):
                 decision: Decision = "nan" if math.isnan(least) else "early"

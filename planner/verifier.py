@@ -145,7 +145,7 @@ class Verifier(ABC):
         for item_id in missing:
             if cache is not None:
                 cache.put(keys[item_id], verdicts[item_id])
-        return Assessment(
+        return Assessment.model_construct(  # every verdict was checked above
             verifier=self.name,
             plan_hash=plan.hash,
             verdicts=verdicts,

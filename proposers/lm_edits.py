@@ -125,7 +125,7 @@ class EditWriter:
             after = apply(plan, edit)
         except PlanError:  # the kernel says why when it judges the proposal
             return Proposal(operator=operator, edit=edit, answers=answers, usage=usage), plan
-        old = set(await view.probe(plan))
+        old = set(view.witnesses if plan is view.plan else await view.probe(plan))
         while True:
             fresh = [w for w in await view.probe(after) if w not in old]
             settled, edits = settle(after, [w for w in fresh if w.structural and not _advice(w)])
