@@ -28,6 +28,11 @@ class Message(BaseModel):
     content: str
 
 
+def as_messages(prompt: str | Sequence[Message]) -> tuple[Message, ...]:
+    """A prompt as messages: a string is a single user message."""
+    return (Message(role="user", content=prompt),) if isinstance(prompt, str) else tuple(prompt)
+
+
 class SampleRequest(BaseModel):
     """One request for completions. Only fields that are set are sent to an endpoint.
 
@@ -60,8 +65,7 @@ class SampleRequest(BaseModel):
     @classmethod
     def of(cls, prompt: str | Sequence[Message], **fields: Any) -> SampleRequest:
         """Builds a request from one prompt string (a single user message) or from messages."""
-        messages = (Message(role="user", content=prompt),) if isinstance(prompt, str) else tuple(prompt)
-        return cls(messages=messages, **fields)
+        return cls(messages=as_messages(prompt), **fields)
 
     @property
     def prompt(self) -> str:

@@ -17,7 +17,7 @@ from typing import Any, Literal
 from ..planner.errors import BudgetExhausted, ModelError
 from ..planner.events import Bounded, Event, ModelCalled
 from ..planner.ledger import Budget, Ledger, Role, Usage
-from .base import LanguageModel, Message, SampleRequest, Samples, TokenScores
+from .base import LanguageModel, Message, SampleRequest, Samples, TokenScores, as_messages
 
 _MOST_ATTEMPTS = 8
 """Requests that one call may make where nothing else limits it."""
@@ -86,6 +86,12 @@ def prompt_key(messages: Sequence[Message]) -> str:
     """Sixteen hex digits that identify the messages."""
     canonical = json.dumps([[m.role, m.content] for m in messages], ensure_ascii=False)
     return hashlib.sha256(canonical.encode()).hexdigest()[:16]
+
+
+def score_key(messages: Sequence[Message], continuation: str) -> str:
+    """What a scoring request is recorded, and served again in a replay, under."""
+    both = (*messages, Message(role="assistant", content=continuation))
+    return f"{prompt_key(messages)}:{prompt_key(both)}"
 
 
 class MeteredModel(LanguageModel):
@@ -158,9 +164,8 @@ class MeteredModel(LanguageModel):
             BudgetExhausted: The worst case does not fit; no call was made.
             ModelError: The model could not answer.
         """
-        messages = (Message(role="user", content=prompt),) if isinstance(prompt, str) else tuple(prompt)
-        both = (*messages, Message(role="assistant", content=continuation))
-        key = f"{prompt_key(messages)}:{prompt_key(both)}"
+        messages = as_messages(prompt)
+        key = score_key(messages, continuation)
         size = self.capabilities.parameters or 0
         tokens = self.prompt_bound(messages) + len(continuation.encode())
         worst = Usage(prompt_tokens=tokens, calls=1, flops=2.0 * size * tokens)

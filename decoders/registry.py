@@ -7,8 +7,6 @@ from typing import Any
 from ..planner.errors import ConfigError
 from .base import LanguageModel
 
-PROVIDERS = ("embedded", "openai", "hf")
-
 
 def load_model(model: str | LanguageModel, **options: Any) -> LanguageModel:
     """The model that a string names, or the model itself.

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Sequence
 from ..planner import errors
 from ..planner.errors import ModelError, TraceError
 from ..planner.events import Bounded, Event, ModelCalled, RunStarted
-from .base import Capabilities, Completion, LanguageModel, Message, SampleRequest, Samples, TokenScores
-from .metered import prompt_key
+from .base import Capabilities, Completion, LanguageModel, Message, SampleRequest, Samples, TokenScores, as_messages
+from .metered import prompt_key, score_key
 
 
 class ReplayModel(LanguageModel):
@@ -64,9 +64,7 @@ class ReplayModel(LanguageModel):
 
     async def score(self, prompt: str | Sequence[Message], continuation: str) -> TokenScores:
         """The recorded scores of this very prompt and continuation."""
-        messages = (Message(role="user", content=prompt),) if isinstance(prompt, str) else tuple(prompt)
-        both = (*messages, Message(role="assistant", content=continuation))
-        call = self._next("score", f"{prompt_key(messages)}:{prompt_key(both)}")
+        call = self._next("score", score_key(as_messages(prompt), continuation))
         response = call.response or {}
         return TokenScores(
             logprobs=tuple(response["logprobs"]), offsets=tuple(response["offsets"]), usage=call.usage

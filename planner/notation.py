@@ -24,7 +24,6 @@ from lark.exceptions import UnexpectedInput, UnexpectedToken
 from pydantic import ValidationError
 
 from .edits import (
-    Compound,
     Delete,
     Edit,
     Insert,
@@ -345,7 +344,6 @@ def parse_edits(text: str, *, plan: Plan, retired: Iterable[str] = ()) -> list[S
 
 
 __all__ = [
-    "Compound",
     "Draft",
     "format_edit",
     "format_item",

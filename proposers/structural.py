@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..planner.edits import Compound, Delete, Edit, Move, SetNeeds, SimpleEdit, apply
+from ..planner.edits import Compound, Delete, Edit, Move, SetNeeds, SimpleEdit, apply, parts
 from ..planner.errors import PlanError
 from ..planner.graph import links, mentioned, supports
-from ..planner.plan import MAX_ITEMS, Plan
+from ..planner.plan import Plan
 from ..planner.proposal import Proposal, Proposer, ProposerState, View
 from ..planner.verdicts import Duplicate, MissingNeed, OutOfOrder, UnresolvedNeed, Unused, Witness
 
@@ -62,8 +62,6 @@ def settle(plan: Plan, witnesses: Sequence[Witness]) -> tuple[Plan, list[SimpleE
     Returns:
         The plan after the edits, and the edits.
     """
-    from ..planner.edits import parts
-
     done: list[SimpleEdit] = []
     for witness in witnesses:
         edit = resolve(plan, witness)
@@ -78,7 +76,7 @@ def settle(plan: Plan, witnesses: Sequence[Witness]) -> tuple[Plan, list[SimpleE
     return plan, done
 
 
-def tidy(plan: Plan, *, most: int = 4 * MAX_ITEMS) -> list[SimpleEdit]:
+def tidy(plan: Plan) -> list[SimpleEdit]:
     """Edits that order and link the plan's own subgoals: what is used stands before its users, needs are listed.
 
     Subgoals go depth first, what they rest on before them, into the places that subgoals hold now; constraints,
@@ -102,7 +100,7 @@ def tidy(plan: Plan, *, most: int = 4 * MAX_ITEMS) -> list[SimpleEdit]:
             done.append(Move(id=item_id, where="before", anchor=current[place]))
             current.remove(item_id)
             current.insert(place, item_id)
-    return done[:most]
+    return done
 
 
 def _definers(plan: Plan, item_id: str) -> list[str]:
