@@ -31,8 +31,9 @@ from .planner.notation import format_plan, parse_plan
 from .planner.plan import Item, Plan
 from .planner.proposal import Proposal, Proposer
 from .planner.task import Task
-from .planner.verdicts import Assessment, Verdict, Witness
+from .planner.verdicts import Assessment, Verdict
 from .planner.verifier import Verifier
+from .planner.witnesses import Witness
 from .run import Result, Run
 from .settings import Settings
 

@@ -37,16 +37,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from .plan import Item, Plan
 from .slots import Slot, footing
-from .verdicts import (
-    GOAL,
-    Assessment,
-    LockedChanged,
-    MissingNeed,
-    OutOfOrder,
-    UndefinedSymbol,
-    UnresolvedNeed,
-    Verdict,
-)
+from .verdicts import Assessment, Verdict
+from .witnesses import GOAL, LockedChanged, MissingNeed, OutOfOrder, UndefinedSymbol, UnresolvedNeed
 
 LINKS = (UndefinedSymbol, UnresolvedNeed, MissingNeed, OutOfOrder)
 """Witnesses about a link between items; they are priced on the link, where a hole is the dearest there can be."""

@@ -24,8 +24,9 @@ from .plan import Plan
 from .proposal import Feedback, Proposal, Proposer, ProposerState, View
 from .schedules import Schedule, ScheduleState
 from .task import Task
-from .verdicts import Assessment, Witness
+from .verdicts import Assessment
 from .verifier import VerdictCache, Verifier
+from .witnesses import Witness
 
 Decision = Literal[
     "accepted", "worse", "early", "malformed", "invalid", "unchanged", "reused_id", "nan", "no_room", "no_proposal"

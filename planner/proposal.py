@@ -14,7 +14,7 @@ from .edits import Edit
 from .ledger import Usage
 from .plan import Plan
 from .task import Task
-from .verdicts import AnyWitness, Witness
+from .witnesses import AnyWitness, Witness
 
 Probe = Callable[[Plan], Awaitable[tuple[Witness, ...]]]
 

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from .graph import closure, goal_roots
 from .kernel import Chain, Judged, outcomes
-from .verdicts import GOAL, Doubtful
+from .witnesses import GOAL, Doubtful
 
 StopReason = Literal[
     "solved", "budget", "max_steps", "converged", "no_hope", "no_proposals", "endpoint", "interrupted"

@@ -17,7 +17,8 @@ from .errors import BudgetExhausted, VerifierError
 from .ledger import Usage
 from .plan import Plan
 from .task import Task
-from .verdicts import GOAL, Assessment, Verdict
+from .verdicts import Assessment, Verdict
+from .witnesses import GOAL
 
 
 class VerdictCache:

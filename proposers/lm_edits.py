@@ -20,7 +20,7 @@ from ..planner.ledger import Usage
 from ..planner.notation import format_plan, parse_edits
 from ..planner.plan import Plan
 from ..planner.proposal import Proposal, View
-from ..planner.verdicts import Witness
+from ..planner.witnesses import Witness
 from .structural import settle
 from .targets import Target
 

@@ -18,7 +18,7 @@ import numpy as np
 from ..planner.edits import Compound
 from ..planner.notation import format_edit
 from ..planner.proposal import Feedback, Proposal, Proposer, ProposerState, View
-from ..planner.verdicts import MissingNeed, OutOfOrder, Unused
+from ..planner.witnesses import MissingNeed, OutOfOrder, Unused
 from .lm_edits import EditWriter
 from .structural import StructuralEdits, tidy
 from .targets import Target, candidates, companions, draw, exploration

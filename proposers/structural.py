@@ -11,7 +11,7 @@ from ..planner.errors import PlanError
 from ..planner.graph import links, mentioned, supports
 from ..planner.plan import Plan
 from ..planner.proposal import Proposal, Proposer, ProposerState, View
-from ..planner.verdicts import Duplicate, MissingNeed, OutOfOrder, UnresolvedNeed, Unused, Witness
+from ..planner.witnesses import Duplicate, MissingNeed, OutOfOrder, UnresolvedNeed, Unused, Witness
 
 
 def _without(needs: Sequence[str], gone: str) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..planner.plan import Plan
-from ..planner.verdicts import Doubtful, Operator, Unused, Witness
+from ..planner.witnesses import Doubtful, Operator, Unused, Witness
 from .structural import resolve
 
 

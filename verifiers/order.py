@@ -16,8 +16,9 @@ from ..planner.expressions import parse_relation
 from ..planner.plan import ID, Plan
 from ..planner.task import Task
 from ..planner.values import check_statement
-from ..planner.verdicts import Malformed, UnresolvedNeed, Verdict, Violated
+from ..planner.verdicts import Verdict
 from ..planner.verifier import Judgement, Verifier
+from ..planner.witnesses import Malformed, UnresolvedNeed, Violated
 
 _BARS = re.compile(r"\|([^|]+)\|")
 

@@ -20,17 +20,9 @@ from ..planner.graph import closure, goal_roots, links
 from ..planner.plan import Item, Plan
 from ..planner.task import Task
 from ..planner.valuation import Dispute, Valuation, valuate
-from ..planner.verdicts import (
-    GOAL,
-    Contradiction,
-    Cycle,
-    FalseEquality,
-    Malformed,
-    Undetermined,
-    Verdict,
-    Violated,
-)
+from ..planner.verdicts import Verdict
 from ..planner.verifier import Judgement, Verifier
+from ..planner.witnesses import GOAL, Contradiction, Cycle, FalseEquality, Malformed, Undetermined, Violated
 from .memo import PlanMemo
 from .solving import real_roots
 

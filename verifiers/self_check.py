@@ -19,8 +19,9 @@ from ..planner.ledger import Usage
 from ..planner.notation import format_item, format_plan
 from ..planner.plan import Item, Plan
 from ..planner.task import Task
-from ..planner.verdicts import GOAL, Doubtful, Verdict
+from ..planner.verdicts import Verdict
 from ..planner.verifier import Judgement, VerdictCache, Verifier
+from ..planner.witnesses import GOAL, Doubtful
 from .memo import PlanMemo
 from .yes_no import Belief, belief, count_votes, word_probability
 

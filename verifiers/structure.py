@@ -15,7 +15,9 @@ from ..planner.expressions import Relation, parse_expression, symbols_of
 from ..planner.graph import Links, cyclic_groups, links, supports
 from ..planner.plan import Item, Plan
 from ..planner.task import Task
-from ..planner.verdicts import (
+from ..planner.verdicts import Verdict
+from ..planner.verifier import Judgement, Verifier
+from ..planner.witnesses import (
     GOAL,
     Cycle,
     Duplicate,
@@ -27,10 +29,8 @@ from ..planner.verdicts import (
     UndefinedSymbol,
     UnresolvedNeed,
     Unused,
-    Verdict,
     Witness,
 )
-from ..planner.verifier import Judgement, Verifier
 from .memo import PlanMemo
 
 HOLE_SCORE = 1.0

@@ -28,6 +28,8 @@ class DataConfig(_Section):
         spare: Trees drawn beyond a batch's room, as a share of it, so that small ones fill the holes.
         answers: Share of the draft trees with the answer to the plan that the draft becomes.
         quiz: Share of the draft trees with a quiz on every quantity.
+        direct: Share of the draft trees with the direct answer, whose first line needs the whole way back from the
+            goal and which therefore teaches nothing before look-ups are learnt.
         question_weight: Weight of the loss on a question token.
         sampled: Share of the repair trees that are on plans sampled from the model itself, once there are any.
     """
@@ -40,6 +42,7 @@ class DataConfig(_Section):
     spare: float = 0.0
     answers: float = 1.0
     quiz: float = 0.0
+    direct: float = 1.0
     question_weight: float = 0.03
     sampled: float = 0.4
 
@@ -110,6 +113,7 @@ class RunConfig(_Section):
         checkpoint_minutes: Time between checkpoints.
         tokenizer_problems: Problems whose text trains the tokenizer.
         vocabulary: Bound on the tokenizer's size.
+        mimetic_heads: Heads of each layer in which queries equal keys at the start.
         model: Sizes of the model; the vocabulary's is the tokenizer's.
         data: What batches are made of.
         optim: The optimiser.
@@ -127,6 +131,7 @@ class RunConfig(_Section):
     checkpoint_minutes: float = 4.0
     tokenizer_problems: int = 1500
     vocabulary: int = 1024
+    mimetic_heads: int = 0
     model: ModelShape = ModelShape()
     data: DataConfig = DataConfig()
     optim: OptimConfig = OptimConfig()

@@ -114,7 +114,13 @@ def _quiz(rng: np.random.Generator, problem: ArithmeticProblem) -> Node:
     return node
 
 
-def draft_tree(rng: np.random.Generator, problem: ArithmeticProblem, answers: float = 1.0, quiz: float = 0.0) -> Node:
+def draft_tree(
+    rng: np.random.Generator,
+    problem: ArithmeticProblem,
+    answers: float = 1.0,
+    quiz: float = 0.0,
+    direct: float = 1.0,
+) -> Node:
     """Question, then the draft, the answer to the plan that it becomes, and the direct answer.
 
     Args:
@@ -122,18 +128,21 @@ def draft_tree(rng: np.random.Generator, problem: ArithmeticProblem, answers: fl
         problem: The problem.
         answers: Share of the trees with the answer to the plan.
         quiz: Share of the trees with a quiz on every quantity.
+        direct: Share of the trees with the direct answer.
     """
     lines = gold_lines(problem)
     draft = Node("plan:\n", draft_text(problem.public.target, problem.gold.relations), ends=True)
     plan = Node("plan:\n" + plan_text(problem.public.target, lines))
     answer = _answer(problem, lines)
-    direct = answer_text(lines, problem.public.target, dict(problem.gold.relations), cite=False)
+    chain = answer_text(lines, problem.public.target, dict(problem.gold.relations), cite=False)
     assert answer is not None
-    assert direct is not None
+    assert chain is not None
     plan.children = [answer] if answers == 1.0 or rng.random() < answers else []
     if rng.random() < 0.25:
         plan.children += _checks(rng, Repairer.of(problem), lines, 1)
-    branches = [draft, *([plan] if plan.children else []), Node("answer:\n", direct, ends=True)]
+    branches = [draft, *([plan] if plan.children else [])]
+    if direct == 1.0 or rng.random() < direct:
+        branches.append(Node("answer:\n", chain, ends=True))
     if quiz and rng.random() < quiz:
         branches.append(_quiz(rng, problem))
     return Node("", question_text(problem), question=True, children=branches)

@@ -75,7 +75,12 @@ class _Attention(nn.Module):
         query, key, value = rotate(split(self.q_proj(x))), rotate(split(self.k_proj(x))), split(self.v_proj(x))
         if cache is not None:
             key, value = cache.extend(key, value)
-        mixed = functional.scaled_dot_product_attention(query, key, value, attn_mask=mask)
+        if self.training:
+            # On a CPU the fused kernel's backward pass is slower than what this compiles to.
+            logits = query @ key.transpose(-1, -2) * query.shape[-1] ** -0.5 + mask
+            mixed = logits.softmax(-1).to(value.dtype) @ value
+        else:
+            mixed = functional.scaled_dot_product_attention(query, key, value, attn_mask=mask)
         out: Tensor = self.o_proj(mixed.transpose(1, 2).reshape(batch, length, width))
         return out
 
@@ -119,11 +124,13 @@ class Llama(nn.Module):
 
     Args:
         shape: Its sizes.
+        mimetic_heads: Heads of each layer in which queries equal keys at the start, so that a token looks for its own
+            name from the first step on (Trockman and Kolter, 2023, arXiv 2305.09828).
     """
 
     inverse_frequencies: Tensor
 
-    def __init__(self, shape: ModelShape) -> None:
+    def __init__(self, shape: ModelShape, mimetic_heads: int = 0) -> None:
         super().__init__()
         self.shape = shape
         self.model = _Body(shape)
@@ -135,6 +142,12 @@ class Llama(nn.Module):
                 if name.endswith(("o_proj.weight", "down_proj.weight")):
                     scale /= (2 * shape.num_hidden_layers) ** 0.5
                 nn.init.normal_(parameter, std=scale)
+        weights = dict(self.named_parameters())
+        rows = mimetic_heads * shape.head_dim
+        with torch.no_grad():
+            for name, weight in weights.items():
+                if name.endswith("q_proj.weight"):
+                    weight[:rows] = weights[name.replace("q_proj", "k_proj")][:rows]
 
     def hidden(self, ids: Tensor, positions: Tensor, mask: Tensor, caches: list[Cache] | None = None) -> Tensor:
         """Final hidden states, (batch, tokens, hidden).

@@ -21,7 +21,7 @@ from planneal.planner.ledger import LIMITS
 from planneal.planner.notation import parse_edits
 from planneal.planner.schedules import SCHEDULES
 from planneal.planner.stopping import StopReason
-from planneal.planner.verdicts import BuiltinWitness
+from planneal.planner.witnesses import BuiltinWitness
 from planneal.verifiers import OrderVerifier, RelationsVerifier, SelfCheckVerifier, StructureVerifier
 
 DOCS = ROOT / "docs"

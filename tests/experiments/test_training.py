@@ -138,6 +138,15 @@ def test_a_branch_in_a_tree_has_the_loss_that_it_has_alone(finished):
     assert not torch.allclose(leaking, by_itself, atol=1e-3)
 
 
+def test_mimetic_heads_begin_with_queries_that_equal_keys():
+    shape = ModelShape(vocab_size=32, hidden_size=32, intermediate_size=48, num_hidden_layers=2)
+    for heads, equal in ((0, False), (3, True)):
+        attention = Llama(shape, heads).model.layers[1].self_attn
+        query, key = attention.q_proj.weight, attention.k_proj.weight
+        assert torch.equal(query[: 3 * shape.head_dim], key[: 3 * shape.head_dim]) is equal
+        assert not torch.equal(query[3 * shape.head_dim :], key[3 * shape.head_dim :])
+
+
 def test_the_exported_folder_is_the_same_model_for_transformers(finished, tmp_path):
     from transformers import AutoModelForCausalLM, AutoTokenizer
 

@@ -9,8 +9,9 @@ from planneal.planner.edits import Move, Replace, apply
 from planneal.planner.energy import difference
 from planneal.planner.plan import Item, Plan
 from planneal.planner.proposal import Proposal, Proposer
-from planneal.planner.verdicts import GOAL, Verdict
+from planneal.planner.verdicts import Verdict
 from planneal.planner.verifier import Judgement, Verifier
+from planneal.planner.witnesses import GOAL
 from planner_fakes import chance, kernel, run
 
 

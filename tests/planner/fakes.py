@@ -13,8 +13,9 @@ from planneal.planner.plan import Item
 from planneal.planner.proposal import Proposal, Proposer
 from planneal.planner.schedules import Constant
 from planneal.planner.task import Task
-from planneal.planner.verdicts import GOAL, Doubtful, Verdict
+from planneal.planner.verdicts import Verdict
 from planneal.planner.verifier import Judgement, Verifier
+from planneal.planner.witnesses import GOAL, Doubtful
 
 TASK = Task(question="How many wigs?")
 

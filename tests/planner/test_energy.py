@@ -15,7 +15,8 @@ from planneal.planner.energy import (
 )
 from planneal.planner.graph import links
 from planneal.planner.plan import MAX_ITEMS, Item, Plan
-from planneal.planner.verdicts import GOAL, Assessment, LockedChanged, MissingNeed, OutOfOrder, Verdict
+from planneal.planner.verdicts import Assessment, Verdict
+from planneal.planner.witnesses import GOAL, LockedChanged, MissingNeed, OutOfOrder
 from planneal.verifiers.structure import StructureVerifier
 from planner_fakes import TASK, plan_of, run
 from planner_strategies import connected_plans, examples

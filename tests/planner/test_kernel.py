@@ -11,7 +11,8 @@ from planneal.planner.ledger import Usage
 from planneal.planner.notation import parse_edit
 from planneal.planner.plan import Item
 from planneal.planner.proposal import Proposal
-from planneal.planner.verdicts import GOAL, Assessment, Verdict
+from planneal.planner.verdicts import Assessment, Verdict
+from planneal.planner.witnesses import GOAL
 from planner_fakes import Broken, Noisy, Scores, Scripted, edit, kernel, plan_of, run, written
 
 DRAFT = plan_of("S1: score 0.5 [wigs = 2]", "S2: score 0.5")

@@ -8,7 +8,8 @@ from planneal.planner.errors import BudgetExhausted, PlanError, TransientError
 from planneal.planner.ledger import Budget, Ledger, Usage
 from planneal.planner.refine import Refinement, RestartRule, Worker, refine, refine_events
 from planneal.planner.stopping import StopRule, divergence
-from planneal.planner.verdicts import GOAL, Verdict
+from planneal.planner.verdicts import Verdict
+from planneal.planner.witnesses import GOAL
 from planner_fakes import Broken, Noisy, Scores, Scripted, Wanderer, edit, kernel, plan_of, run, written
 
 DRAFT = plan_of("S1: score 0.5 [wigs = 2]")

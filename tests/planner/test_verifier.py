@@ -6,8 +6,9 @@ import math
 import pytest
 from planneal.planner.errors import BudgetExhausted, VerifierError
 from planneal.planner.ledger import Usage
-from planneal.planner.verdicts import GOAL, Verdict
+from planneal.planner.verdicts import Verdict
 from planneal.planner.verifier import Judgement, VerdictCache, Verifier
+from planneal.planner.witnesses import GOAL
 from planner_fakes import TASK, Broken, Noisy, Scores, edit, plan_of, run, written
 
 PLAN = plan_of("S1: score 0.5", "S2: score 0.25", "C1: fine")

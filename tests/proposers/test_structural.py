@@ -12,7 +12,7 @@ from planneal.planner.edits import Compound, apply
 from planneal.planner.notation import format_plan, parse_plan
 from planneal.planner.proposal import ProposerState, View
 from planneal.planner.task import Task
-from planneal.planner.verdicts import Duplicate, MissingNeed, OutOfOrder, UndefinedSymbol, UnresolvedNeed, Unused
+from planneal.planner.witnesses import Duplicate, MissingNeed, OutOfOrder, UndefinedSymbol, UnresolvedNeed, Unused
 from planneal.proposers.structural import RandomMoves, StructuralEdits, resolve, settle, tidy
 from planneal.verifiers import StructureVerifier
 

@@ -7,7 +7,7 @@ from collections import Counter
 import numpy as np
 import pytest
 from planneal.planner.notation import parse_plan
-from planneal.planner.verdicts import Contradiction, Doubtful, MissingNeed, UndefinedSymbol, Unused
+from planneal.planner.witnesses import Contradiction, Doubtful, MissingNeed, UndefinedSymbol, Unused
 from planneal.proposers.targets import candidates, companions, draw, exploration, preference
 
 PLAN = parse_plan("goal: g [c]\nC1!: [c > 0]\nS1: [a = 1]\nS2: [b = a + x] <- S1\nS3: [c = b + y] <- S2")

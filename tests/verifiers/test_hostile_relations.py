@@ -9,7 +9,7 @@ import sympy
 from planneal.planner.notation import parse_plan
 from planneal.planner.plan import Item, Plan
 from planneal.planner.task import Task
-from planneal.planner.verdicts import GOAL
+from planneal.planner.witnesses import GOAL
 from planneal.verifiers import RelationsVerifier, StructureVerifier
 
 TASK = Task(question="How many wigs?", target="wigs")

@@ -12,8 +12,8 @@ from planneal.planner.expressions import Apply, Number, Symbol, parse_expression
 from planneal.planner.notation import parse_edit, parse_plan
 from planneal.planner.task import Task
 from planneal.planner.values import plan_values
-from planneal.planner.verdicts import GOAL
 from planneal.planner.verifier import VerdictCache
+from planneal.planner.witnesses import GOAL
 from planneal.verifiers import default_verifiers
 from planneal.verifiers.algebra import to_sympy
 from planneal.verifiers.relations import BLOCKED_SCORE, RelationsVerifier

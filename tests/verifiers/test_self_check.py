@@ -18,8 +18,8 @@ from planneal.planner.errors import BudgetExhausted, ConfigError, TransientError
 from planneal.planner.ledger import Usage
 from planneal.planner.notation import parse_edit, parse_plan
 from planneal.planner.task import Task
-from planneal.planner.verdicts import GOAL
 from planneal.planner.verifier import VerdictCache
+from planneal.planner.witnesses import GOAL
 from planneal.verifiers.self_check import SelfCheckVerifier, line_logprobs
 from planneal.verifiers.yes_no import count_votes, word_probability
 

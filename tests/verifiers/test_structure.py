@@ -7,8 +7,8 @@ from planneal.planner.edits import apply
 from planneal.planner.notation import parse_edit, parse_plan
 from planneal.planner.plan import Item
 from planneal.planner.task import Task
-from planneal.planner.verdicts import GOAL
 from planneal.planner.verifier import Judgement, VerdictCache
+from planneal.planner.witnesses import GOAL
 from planneal.verifiers.structure import HOLE_SCORE, MISSING_NEED_SCORE, OUT_OF_ORDER_SCORE, StructureVerifier
 
 TASK = Task(question="How many wigs?", target="wigs")
