@@ -16,8 +16,11 @@
     │   ├── BadResponse            the endpoint answered with something that is not a completion
     │   └── OutOfScope             the embedded model does not know this kind of task
     ├── VerifierError              a verifier broke (the loop turns it into an abstention)
+    ├── SandboxUnavailable         no isolation works here, so nothing was run
     ├── TraceError                 a trace cannot be read, or a replay departs from it
     ├── ConfigError                an option, a model string or a prompt file is wrong
+    │   └── PluginError            a package that adds a part by name is missing or broken (names the package)
+    ├── LawBroken                  a part breaks a law that every part of its kind must keep (planneal.testing)
     └── MissingExtra               an optional dependency is not installed (names the pip line)
 
 Every message says what was wrong, where, and what to do. A run that already holds a plan does not raise
@@ -141,12 +144,32 @@ class VerifierError(PlannealError):
     """A verifier broke; the loop turns this into an abstention."""
 
 
+class SandboxUnavailable(PlannealError):  # noqa: N818
+    """No isolation works here, so nothing was run; the message says what was tried and what to install."""
+
+
 class TraceError(PlannealError):
     """A trace cannot be read, or a replay departs from what it recorded."""
 
 
 class ConfigError(PlannealError):
     """An option, a model string or a prompt file is wrong."""
+
+
+class PluginError(ConfigError):
+    """A part that a package adds by name cannot be had: no such name, or the package is broken.
+
+    Attributes:
+        package: The distribution that declares the name, empty where there is none.
+    """
+
+    def __init__(self, message: str, *, package: str = "") -> None:
+        self.package = package
+        super().__init__(message)
+
+
+class LawBroken(PlannealError):  # noqa: N818 - reads as what it states
+    """A verifier, proposer, sandbox or model breaks a law of :mod:`planneal.testing`; the message shows where."""
 
 
 class MissingExtra(PlannealError):  # noqa: N818
