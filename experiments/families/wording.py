@@ -1,7 +1,8 @@
 """Names and sentences of the arithmetic family.
 
 Every name is one lower-case plural noun, and no sentence begins with a name, so that a name is written in one way
-only. A sentence keeps the written order of its relation: its first operand is `{a}`, its second is `{b}`.
+only. A sentence begins with what it defines, and keeps the written order of its relation: its first operand is `{a}`,
+its second is `{b}`.
 """
 
 from __future__ import annotations
@@ -37,17 +38,17 @@ SENTENCES: dict[Kind, tuple[str, ...]] = {
     Kind.TIMES: (
         "There are {n} times as many {s} as {a}.",
         "The number of {s} is {n} times the number of {a}.",
-        "For each of the {a} we have {n} {s}.",
+        "We have {n} {s} for each of the {a}.",
     ),
     Kind.SHARE: (
         "The number of {s} is the number of {a} divided by {n}.",
-        "Splitting the {a} evenly in {n} gives the number of {s}.",
+        "There are as many {s} as splitting the {a} evenly in {n} gives.",
         "There are as many {s} as in one of {n} equal shares of the {a}.",
     ),
     Kind.SUM: (
         "There are as many {s} as {a} and {b} together.",
         "The number of {s} is the sum of {a} and {b}.",
-        "Adding the {a} to the {b} gives the number of {s}.",
+        "The number of {s} is what adding the {a} to the {b} gives.",
     ),
     Kind.DIFFERENCE: (
         "The number of {s} is the number of {a} minus the number of {b}.",
