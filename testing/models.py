@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
 
-from .decoders.base import (
+from ..decoders.base import (
     Capabilities,
     Completion,
     LanguageModel,
@@ -18,8 +18,8 @@ from .decoders.base import (
     Samples,
     TokenScores,
 )
-from .planner.errors import ModelError
-from .planner.ledger import Usage
+from ..planner.errors import ModelError
+from ..planner.ledger import Usage
 
 Reply = str | ModelError
 
@@ -41,6 +41,7 @@ class FunctionModel(LanguageModel):
 
     Attributes:
         requests: Every request it was asked, in order.
+        scored: Every prompt and continuation it was asked to score, in order.
     """
 
     def __init__(
@@ -58,6 +59,7 @@ class FunctionModel(LanguageModel):
             {"n": True, "seed": True, "stop": True, "usage": True, "score": scorer is not None, "dialect": dialect}
         )
         self.requests: list[SampleRequest] = []
+        self.scored: list[tuple[str, str]] = []
         self._reply = reply
         self._latency = latency
         self._scorer = scorer
@@ -100,6 +102,7 @@ class FunctionModel(LanguageModel):
         if self._scorer is None:
             return await super().score(prompt, continuation)
         text = prompt if isinstance(prompt, str) else "".join(message.content for message in prompt)
+        self.scored.append((text, continuation))
         tokens = count(continuation)
         total = self._scorer(text, continuation)
         usage = Usage(prompt_tokens=count(text) + tokens, calls=1)
