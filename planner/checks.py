@@ -22,7 +22,8 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, SerializeAsAny, field_validator
 
-from .errors import ConfigError, ExpressionError
+from .calls import CallExpression, parse_call
+from .errors import CallError, ConfigError, ExpressionError
 from .expressions import Relation, parse_relation
 from .frozen import Frozen
 
@@ -145,10 +146,24 @@ class CallCheck(Check):
     prefix: ClassVar[str] = "call:"
     kind: Literal["call"] = "call"
 
+    @cached_property
+    def call(self) -> CallExpression | CallError:
+        """The parsed call, or the error that says why there is none."""
+        try:
+            return parse_call(self.text)
+        except CallError as error:
+            return error
+
+    @cached_property
+    def _refers(self) -> frozenset[str]:
+        if isinstance(self.call, CallExpression):
+            return frozenset(reference.step for reference in self.call.references)
+        return frozenset(_REFERENCE.findall(self.text))
+
     @property
     def refers(self) -> frozenset[str]:
-        """The items whose results are arguments."""
-        return frozenset(_REFERENCE.findall(self.text))
+        """The items whose results are arguments; in text that is no call, everything that looks like one."""
+        return self._refers
 
 
 class OrderCheck(Check):

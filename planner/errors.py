@@ -7,6 +7,7 @@
     │   ├── NotationError          a line does not parse (line, column, what was expected)
     │   ├── EditError              a well-formed edit does not fit this plan
     │   └── ExpressionError        relation text is malformed or too large
+    │       └── CallError          the text of a tool call is malformed or too large
     ├── BudgetError                what may be spent does not suffice
     │   ├── BudgetTooSmall         told before the first call: nothing useful fits
     │   └── BudgetExhausted        the next call's worst case does not fit what is left
@@ -19,6 +20,7 @@
     ├── SandboxUnavailable         no isolation works here, so nothing was run
     ├── TraceError                 a trace cannot be read, or a replay departs from it
     ├── ConfigError                an option, a model string or a prompt file is wrong
+    │   └── SeparatorError         a tokenizer loses the step separator of a process reward model
     │   └── PluginError            a package that adds a part by name is missing or broken (names the package)
     ├── LawBroken                  a part breaks a law that every part of its kind must keep (planneal.testing)
     └── MissingExtra               an optional dependency is not installed (names the pip line)
@@ -74,6 +76,10 @@ class ExpressionError(PlanError):
         self.reason = reason
         self.column = column
         super().__init__(message)
+
+
+class CallError(ExpressionError):
+    """The text of a tool call is malformed or too large (``reason`` says which)."""
 
 
 class BudgetError(PlannealError):
@@ -170,6 +176,10 @@ class PluginError(ConfigError):
 
 class LawBroken(PlannealError):  # noqa: N818 - reads as what it states
     """A verifier, proposer, sandbox or model breaks a law of :mod:`planneal.testing`; the message shows where."""
+
+
+class SeparatorError(ConfigError):
+    """A tokenizer does not keep the step separator of a process reward model as a token of its own."""
 
 
 class MissingExtra(PlannealError):  # noqa: N818
