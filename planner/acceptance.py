@@ -14,9 +14,12 @@ greedy       0                                       1 if dE <= 0 else 0
 metropolis   -T ln u                                 min(1, exp(-dE/T + log q))
 barker       T ln((1 - u) / u)                       1 / (1 + exp(dE/T - log q))
 threshold    T                                       1 if dE <= T else 0
+penalty      -T ln u - surcharge                     min(1, exp(-(dE + surcharge)/T + log q))
 ===========  ======================================  =====================================================
 
-Metropolis et al. 1953 and Hastings 1970; Barker 1965; threshold accepting, Dueck and Scheuer 1990.
+Metropolis et al. 1953 and Hastings 1970; Barker 1965; threshold accepting, Dueck and Scheuer 1990; penalty method,
+Ceperley and Dewing 1999 (physics/9812035), whose surcharge depends on the variance of the difference, see
+:class:`Penalty`.
 A difference that is NaN or +inf is a rejection under every rule.
 """
 
@@ -33,11 +36,14 @@ class AcceptanceRule(ABC):
 
     Attributes:
         name: As it appears in traces.
-        corrects: Whether the rule uses the proposal ratio; optimisers ignore it.
+        corrects: Whether the rule uses the proposal ratio and leaves Boltzmann stationary; optimisers do neither.
+        fresh: Whether the rule counts the noise of the difference; the incumbent is then judged afresh before every
+            step, since a score that an acceptance was selected on is no fair sample any more.
     """
 
     name: str
     corrects: bool = False
+    fresh: bool = False
 
     @abstractmethod
     def limit(self, u: float, temperature: float) -> float:
@@ -47,6 +53,15 @@ class AcceptanceRule(ABC):
             u: Uniform draw in (0, 1).
             temperature: In units of energy, at least 0.
         """
+
+    def surcharge(self, variance: float, temperature: float) -> float:
+        """What is added to the difference for its noise, in units of energy; 0 unless the rule counts noise.
+
+        Args:
+            variance: Of the difference, in squared units of energy.
+            temperature: In units of energy.
+        """
+        return 0.0
 
     @abstractmethod
     def probability(self, delta: float, temperature: float, log_q: float = 0.0) -> float:
@@ -126,7 +141,53 @@ class Threshold(AcceptanceRule):
         return 1.0 if delta <= temperature else 0.0
 
 
-RULES: dict[str, type[AcceptanceRule]] = {rule.name: rule for rule in (Greedy, Metropolis, Barker, Threshold)}
+class Penalty(Metropolis):
+    r"""Metropolis for noisy energies: noise is paid for, and Boltzmann stays stationary (Ceperley and Dewing 1999).
+
+    For a difference that is Gaussian around the true one with known variance :math:`s^2`, fresh at every step,
+
+    .. math:: a = \min\big(1, e^{-\Delta / T - \chi^2 / 2}\big), \qquad \chi^2 = s^2 / T^2
+
+    satisfies detailed balance on average. Where the variance is itself estimated from *n* samples,
+
+    .. math:: u = \frac{\chi^2}{2} + \frac{\chi^4}{4 (n + 1)} + \frac{\chi^6}{3 (n + 1)(n + 3)}
+
+    takes the place of :math:`\chi^2 / 2` (:math:`\chi^2` now with the estimated variance *of the mean*); the series is
+    good for :math:`\chi^2` up to about *n*/4. It corrects the distribution and pays with acceptances, which vanish as
+    the temperature falls below the noise: a rule for sampling rather than for a small budget.
+
+    Args:
+        samples: How many samples each stated variance rests on; None takes the variances as known.
+
+    Raises:
+        ConfigError: Fewer than two samples.
+    """
+
+    name = "penalty"
+    fresh = True
+
+    def __init__(self, samples: int | None = None) -> None:
+        if samples is not None and samples < 2:
+            raise ConfigError(f"a variance is estimated from at least 2 samples, not {samples}")
+        self.samples = samples
+
+    def surcharge(self, variance: float, temperature: float) -> float:
+        """``T u``; at zero temperature without bound, unless there is no noise."""
+        if variance <= 0:
+            return 0.0
+        if temperature <= 0:
+            return math.inf
+        chi = variance / temperature**2
+        charge = chi / 2
+        if self.samples is not None:
+            n = self.samples
+            charge += chi**2 / (4 * (n + 1)) + chi**3 / (3 * (n + 1) * (n + 3))
+        return temperature * charge
+
+
+RULES: dict[str, type[AcceptanceRule]] = {
+    rule.name: rule for rule in (Greedy, Metropolis, Barker, Threshold, Penalty)
+}
 
 
 def acceptance_rule(name: str) -> AcceptanceRule:

@@ -15,10 +15,11 @@ from typing import Any
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
+from .chain import Chain, Judged, StepInfo
 from .energy import Energy, difference
 from .errors import BudgetExhausted, ModelError, PlannealError
 from .events import ChainStopped, Event, PlanChosen, PlanDrafted, StepTaken
-from .kernel import Chain, Judged, Kernel, StepInfo
+from .kernel import Kernel
 from .ledger import Ledger, Usage
 from .notation import format_edit, format_plan
 from .plan import Plan

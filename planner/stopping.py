@@ -11,8 +11,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from .chain import Chain, Judged, outcomes
 from .graph import closure, goal_roots
-from .kernel import Chain, Judged, outcomes
 from .witnesses import GOAL, Doubtful
 
 StopReason = Literal[

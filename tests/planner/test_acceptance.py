@@ -81,7 +81,7 @@ def test_the_proposal_ratio_shifts_the_difference():
     assert accepts(limit, 0.4, 0.5, log_q=-0.1)  # 0.4 + 0.05
     assert not accepts(limit, 0.4, 0.5, log_q=-0.3)  # 0.4 + 0.15
     assert accepts(limit, 0.6, 0.5, log_q=0.3)
-    assert {rule.name for rule in map(acceptance_rule, RULES) if rule.corrects} == {"metropolis", "barker"}
+    assert {rule.name for rule in map(acceptance_rule, RULES) if rule.corrects} == {"metropolis", "barker", "penalty"}
 
 
 CASES = [(d, t, q) for d in (-1.0, 0.0, 0.02, 0.3) for t in (0.0, 0.1, 0.5) for q in (-1.0, 0.0, 0.7)]
@@ -131,5 +131,5 @@ def test_detailed_balance_of_the_rules_themselves(delta, temperature, log_q):
 
 
 def test_there_are_no_other_rules():
-    with pytest.raises(ConfigError, match="greedy, metropolis, barker, threshold"):
+    with pytest.raises(ConfigError, match="greedy, metropolis, barker, threshold, penalty"):
         acceptance_rule("tabu")
