@@ -71,18 +71,19 @@ class Forward:
         """
         if cache is None:
             cache = Cache(layer_class_to_replicate=GrowingLayer)
-        options: dict[str, Any] = {}
+        output = self._pass(tokens, mask, positions, cache, {"logits_to_keep": keep} if self._takes_keep else {})
+        return output.logits[:, -keep:].float(), cache
+
+    def _pass(self, tokens: Tensor, mask: Tensor | None, positions: Tensor, cache: Any, options: dict[str, Any]) -> Any:
+        """What the model itself returns."""
         if self._takes_positions:
             options["position_ids"] = positions
-        if self._takes_keep:
-            options["logits_to_keep"] = keep
         if mask is None and tokens.shape[1] > 1:
             mask = torch.ones(tokens.shape[0], tokens.shape[1], dtype=torch.bool, device=self.device)
         if mask is not None and tokens.shape[1] == 1 and self._ready_mask:
             mask = mask[:, None, None, :]
         elif mask is not None:
             mask = mask.long()
-        output = self.model(
+        return self.model(
             input_ids=tokens, attention_mask=mask, use_cache=True, **{self._cache_name: cache}, **options
         )
-        return output.logits[:, -keep:].float(), cache

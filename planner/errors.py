@@ -20,7 +20,7 @@
     ├── SandboxUnavailable         no isolation works here, so nothing was run
     ├── TraceError                 a trace cannot be read, or a replay departs from it
     ├── ConfigError                an option, a model string or a prompt file is wrong
-    │   └── SeparatorError         a tokenizer loses the step separator of a process reward model
+    │   ├── SeparatorError         a tokenizer loses the step separator of a process reward model
     │   └── PluginError            a package that adds a part by name is missing or broken (names the package)
     ├── LawBroken                  a part breaks a law that every part of its kind must keep (planneal.testing)
     └── MissingExtra               an optional dependency is not installed (names the pip line)
