@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from .cases import Case, awkward_cases, sample_cases
 from .laws import Counterexample, Law, LawReport
+from .model_laws import MODEL_LAWS, check_model
 from .models import FunctionModel, ScriptedModel, count
+from .proposer_laws import PROPOSER_LAWS, check_proposer, view_of
 from .verifier_laws import VERIFIER_LAWS, check_verifier
 
 __all__ = [
+    "MODEL_LAWS",
+    "PROPOSER_LAWS",
     "VERIFIER_LAWS",
     "Case",
     "Counterexample",
@@ -16,7 +20,10 @@ __all__ = [
     "LawReport",
     "ScriptedModel",
     "awkward_cases",
+    "check_model",
+    "check_proposer",
     "check_verifier",
     "count",
     "sample_cases",
+    "view_of",
 ]

@@ -156,7 +156,8 @@ class _Bench:
 
     async def scope_stable(self) -> AsyncGenerator[Seen, None]:
         for where, case in self.numbered():
-            first, second = self.scopes(copy_of(case)), self.scopes(copy_of(case))
+            one, other = copy_of(case), copy_of(case)  # both alive: no identity is given twice
+            first, second = self.scopes(one), self.scopes(other)
             for item_id in sorted({*first, *second}):
                 if first.get(item_id) != second.get(item_id):
                     yield Seen(f"{where}, {item_id}", f"{first.get(item_id)!r:.100}, then {second.get(item_id)!r:.100}")
