@@ -18,7 +18,10 @@ from weakref import WeakKeyDictionary, finalize
 from ..planner.errors import ConfigError
 
 if TYPE_CHECKING:
+    import httpx2
     from openai import AsyncOpenAI
+
+_DUMMY_KEY = "none"
 
 
 class _Held(NamedTuple):
@@ -60,6 +63,24 @@ class Clients:
         if held is not None:
             held.forgotten.detach()
             await held.lifetime.aclose()
+
+
+def open_client(url: str, key: str, timeout: float, transport: httpx2.AsyncBaseTransport | None) -> AsyncOpenAI:
+    """A client of one endpoint, without retries of its own.
+
+    Args:
+        url: The base URL.
+        key: The key; empty where the endpoint needs none.
+        timeout: Most seconds until a connection stands (10 at most).
+        transport: Replaces the network, for tests.
+    """
+    import httpx2
+    from openai import AsyncOpenAI, DefaultAsyncHttpxClient
+
+    # The whole request is timed by its caller: a server that sends a byte now and then must not hold it open.
+    limits = httpx2.Timeout(None, connect=min(10.0, timeout))
+    http = DefaultAsyncHttpxClient(transport=transport, timeout=limits)
+    return AsyncOpenAI(api_key=key or _DUMMY_KEY, base_url=url, max_retries=0, timeout=limits, http_client=http)
 
 
 async def _keep_open(client: AsyncOpenAI) -> AsyncGenerator[None, None]:

@@ -72,13 +72,22 @@ class Endpoint:
         model: The endpoint's name for the model.
         secrets: Strings that no message may contain.
         wall: Seconds since the epoch, for ``Retry-After`` dates.
+        wanted: What an answer should be.
     """
 
-    def __init__(self, url: str, model: str, secrets: tuple[str, ...], wall: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        url: str,
+        model: str,
+        secrets: tuple[str, ...],
+        wall: Callable[[], float],
+        wanted: str = "a completion",
+    ) -> None:
         self.url = url
         self.model = model
         self._secrets = tuple(secret for secret in secrets if secret)
         self._wall = wall
+        self._wanted = wanted
 
     def clean(self, text: str, length: int = _SHOWN) -> str:
         """The text on one line, secrets taken out, then cut to ``length`` characters."""
@@ -118,7 +127,7 @@ class Endpoint:
     def malformed(self, error: Malformed) -> Failure:
         """Sorts a 2xx body that is not a completion: charged as lost unless it tells its cost."""
         hint = "; check that the base URL ends in the API's path, often /v1" if error.html else ""
-        message = f"{self.url} did not answer with a completion: {self.clean(str(error))}{hint}"
+        message = f"{self.url} did not answer with {self._wanted}: {self.clean(str(error))}{hint}"
         return Failure(message, "bad", lost=error.usage is None, cost=error.usage, final=error.html)
 
     def _advice(self, status: int) -> str:

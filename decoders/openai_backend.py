@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from ..planner.errors import ConfigError
 from ..planner.ledger import Usage
 from .base import Capabilities, Completion, LanguageModel, Message, SampleRequest, Samples
-from .clients import Clients, check_base_url, is_loopback
+from .clients import Clients, check_base_url, is_loopback, open_client
 from .faults import Endpoint, Failure
 from .quirks import Quirks
 from .retries import Effort, RetryPolicy, persist, spending_bound
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from openai import AsyncOpenAI
 
 OPENAI_URL = "https://api.openai.com/v1"
-_DUMMY_KEY = "none"
 _log = logging.getLogger(__name__)
 
 
@@ -89,7 +88,7 @@ class OpenAIModel(LanguageModel):
         self._partial_usage = False
 
         def make() -> AsyncOpenAI:
-            return _client(url.full, key or _DUMMY_KEY, timeout, transport)
+            return open_client(url.full, key, timeout, transport)
 
         self._clients = Clients(make)
 
@@ -280,13 +279,3 @@ class OpenAIModel(LanguageModel):
         prompt, completion = self.prompt_bound(request.messages), n * request.max_tokens
         flops = 2.0 * (self.capabilities.parameters or 0) * (prompt + completion)
         return Usage(prompt_tokens=prompt, completion_tokens=completion, calls=1, flops=flops)
-
-
-def _client(url: str, key: str, timeout: float, transport: httpx2.AsyncBaseTransport | None) -> AsyncOpenAI:
-    import httpx2
-    from openai import AsyncOpenAI, DefaultAsyncHttpxClient
-
-    # The whole request is timed by its caller: a server that sends a byte now and then must not hold it open.
-    limits = httpx2.Timeout(None, connect=min(10.0, timeout))
-    http = DefaultAsyncHttpxClient(transport=transport, timeout=limits)
-    return AsyncOpenAI(api_key=key, base_url=url, max_retries=0, timeout=limits, http_client=http)

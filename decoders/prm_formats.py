@@ -163,8 +163,7 @@ class QwenMath(StepFormat):
         return [("system", self.system), ("user", question), ("assistant", told)]
 
     def _chatml(self, question: str, told: str) -> str:
-        turns = "<|im_end|>\n".join(f"<|im_start|>{role}\n{text}" for role, text in self._turns(question, told))
-        return turns
+        return "<|im_end|>\n".join(f"<|im_start|>{role}\n{text}" for role, text in self._turns(question, told))
 
 
 @dataclass(frozen=True)

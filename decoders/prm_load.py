@@ -115,7 +115,7 @@ def _wanted(path: str, names: Mapping[str, str], form: StepFormat) -> None:
     if form.head == "words" and "TokenClassification" in kinds:
         raise ConfigError(f"{path!r} is a token classifier; choose the format trl or qwen")
     if form.head == "classes" and "CausalLM" in kinds:
-        raise ConfigError(f"{path!r} is a language model without a classification head; choose the format math-shepherd")
+        raise ConfigError(f"{path!r} has a vocabulary for a head; choose the format math-shepherd")
 
 
 def _head_of(model: Any, form: StepFormat, tokenizer: Any) -> nn.Module:

@@ -26,7 +26,8 @@ def disarm(text: str, reserved: Iterable[str]) -> str:
 
 def reserved_tokens(tokenizer: Any) -> tuple[str, ...]:
     """Strings that a tokenizer reads as one special or added token, longest first; runs of white space left out."""
-    found = {str(token.content) for token in tokenizer.added_tokens_decoder.values()} | set(tokenizer.all_special_tokens)
+    added = {str(token.content) for token in tokenizer.added_tokens_decoder.values()}
+    found = added | set(tokenizer.all_special_tokens)
     return tuple(sorted((token for token in found if len(token) > 1 and token.strip()), key=lambda t: (-len(t), t)))
 
 

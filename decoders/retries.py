@@ -16,12 +16,14 @@ import random
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 from tenacity import AsyncRetrying, RetryCallState, retry_if_result
 
 from ..planner.ledger import Usage
 from .faults import Failure
-from .wire import Reply
+
+ReplyT = TypeVar("ReplyT")
 
 
 @dataclass(frozen=True)
@@ -122,11 +124,11 @@ class Effort:
 
 
 async def persist(
-    attempt: Callable[[], Awaitable[Reply | Failure]],
+    attempt: Callable[[], Awaitable[ReplyT | Failure]],
     policy: RetryPolicy,
     veto: Callable[[], str | None] = lambda: None,
-) -> Reply | Failure:
-    """Makes an attempt until it brings a reply, a failure that cannot pass, or reason to give up.
+) -> ReplyT | Failure:
+    """Makes an attempt until it brings a reply (anything but a failure), a failure that cannot pass, or reason to stop.
 
     Args:
         attempt: One request.
@@ -145,8 +147,8 @@ async def persist(
         assert isinstance(result, Failure)
         return result
 
-    def passes(result: Reply | Failure) -> bool:
-        if isinstance(result, Reply) or result.final:
+    def passes(result: ReplyT | Failure) -> bool:
+        if not isinstance(result, Failure) or result.final:
             return False
         if result.learned is not None:
             return True

@@ -78,7 +78,7 @@ def read_reply(body: str, content_type: str, request: SampleRequest, *, partial_
     Raises:
         Malformed: The body is not JSON, or has no choices.
     """
-    data = _decode(body, content_type)
+    data = decode_body(body, content_type)
     choices = data.get("choices")
     usable = [choice for choice in choices if isinstance(choice, Mapping)] if isinstance(choices, list) else []
     if not usable:
@@ -112,7 +112,12 @@ def cut_at_stop(text: str, stops: Sequence[str]) -> int | None:
     return min(found) if found else None
 
 
-def _decode(body: str, content_type: str) -> Mapping[str, Any]:
+def decode_body(body: str, content_type: str) -> Mapping[str, Any]:
+    """The JSON object that a body is.
+
+    Raises:
+        Malformed: It is none.
+    """
     if "html" in content_type.lower() or body.lstrip()[:1] == "<":
         raise Malformed(f"a web page came instead of JSON ({content_type or 'no type'}): {body[:200]!r}", html=True)
     try:
@@ -217,7 +222,8 @@ def _finite(value: object) -> float | None:
     return max(float(value), -1e4)  # some endpoints write minus infinity, which JSON cannot carry onwards
 
 
-def _count(value: object) -> int | None:
+def read_count(value: object) -> int | None:
+    """A token count, None where it is none."""
     return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
 
 
@@ -225,11 +231,11 @@ def _reported(raw: object) -> Usage | None:
     """The endpoint's own counts, None unless both are there."""
     if not isinstance(raw, Mapping):
         return None
-    prompt, completion = _count(raw.get("prompt_tokens")), _count(raw.get("completion_tokens"))
+    prompt, completion = read_count(raw.get("prompt_tokens")), read_count(raw.get("completion_tokens"))
     if not prompt or completion is None:  # a prompt of zero tokens is a count that was not made
         return None
     details = raw.get("prompt_tokens_details")
-    cached = _count(details.get("cached_tokens")) if isinstance(details, Mapping) else None
+    cached = read_count(details.get("cached_tokens")) if isinstance(details, Mapping) else None
     return Usage(
         prompt_tokens=prompt, cached_prompt_tokens=min(cached or 0, prompt), completion_tokens=completion, calls=1
     )
@@ -240,8 +246,8 @@ def _usage(raw: object, request: SampleRequest, read: Sequence[_Choice]) -> tupl
     if reported is not None and (reported.completion_tokens or not any(choice.completion.text for choice in read)):
         return reported, True
     fields = raw if isinstance(raw, Mapping) else {}
-    prompt = _count(fields.get("prompt_tokens")) or estimate_prompt(request.messages)
-    completion = _count(fields.get("completion_tokens")) or sum(choice.generated for choice in read)
+    prompt = read_count(fields.get("prompt_tokens")) or estimate_prompt(request.messages)
+    completion = read_count(fields.get("completion_tokens")) or sum(choice.generated for choice in read)
     return Usage(prompt_tokens=prompt, completion_tokens=completion, calls=1, estimated=True), False
 
 
