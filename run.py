@@ -224,6 +224,8 @@ class Run:
             admit=lambda worst: account.ledger.check(worst),
             charge=lambda usage: account.ledger.charge("verify", usage),
             refresh_after=settings.refresh_after,
+            delayed=settings.delayed,
+            shortlist=settings.final.shortlist,
         )
 
         async def redraft(rng: np.random.Generator) -> Plan:
@@ -266,6 +268,7 @@ class Run:
             ledger=self.ledger,
             stop=settings.stop,
             restart=settings.restart,
+            final=settings.final,
             interrupted=self._interrupted,
         )
         async for event in events:

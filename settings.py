@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from .decoders.answerer import AnswerOptions
 from .planner.acceptance import AcceptanceRule, acceptance_rule
 from .planner.energy import EnergyModel
+from .planner.finals import FinalRule
 from .planner.refine import RestartRule
 from .planner.schedules import Schedule, schedule
 from .planner.stopping import StopRule
@@ -21,7 +22,7 @@ class Settings(BaseModel):
     """How a pipeline refines and answers.
 
     Attributes:
-        rule: Acceptance rule: ``greedy``, ``metropolis``, ``barker`` or ``threshold``.
+        rule: Acceptance rule: ``greedy``, ``metropolis``, ``barker``, ``threshold`` or ``penalty``.
         schedule: Temperature schedule: ``constant``, ``geometric`` or ``lam``.
         schedule_options: Options of the schedule, for instance ``{"start": 0.2, "end": 0.01}`` in units of energy.
         chains: Chains that run side by side.
@@ -36,6 +37,9 @@ class Settings(BaseModel):
         prune: Whether unused own items are deleted.
         self_check: Whether the model judges its own items: ``auto`` does where it can score text.
         refresh_after: Rejections in a row after which noisy verdicts on the incumbent are drawn afresh.
+        delayed: Stages before which a proposal must be accepted by a draw of its own (delayed acceptance), for instance
+            ``[4]``; empty for one draw, with early rejection.
+        final: How the plan is chosen where verifiers are noisy: how many plans, how many fresh looks at each.
         time_for_answer: Share of a cap on seconds that is kept for the answer.
     """
 
@@ -55,6 +59,8 @@ class Settings(BaseModel):
     prune: bool = True
     self_check: Literal["auto", "on", "off"] = "auto"
     refresh_after: int = Field(default=5, ge=0)
+    delayed: tuple[int, ...] = ()
+    final: FinalRule = FinalRule()
     time_for_answer: float = Field(default=0.2, ge=0, lt=1)
 
     def make_rule(self) -> AcceptanceRule:

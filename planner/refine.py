@@ -15,10 +15,12 @@ from typing import Any
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
+from . import finals
 from .chain import Chain, Judged, StepInfo
 from .energy import Energy, difference
 from .errors import BudgetExhausted, ModelError, PlannealError
 from .events import ChainStopped, Event, PlanChosen, PlanDrafted, StepTaken
+from .finals import FinalRule
 from .kernel import Kernel
 from .ledger import Ledger, Usage
 from .notation import format_edit, format_plan
@@ -111,6 +113,7 @@ async def refine_events(
     ledger: Ledger,
     stop: StopRule,
     restart: RestartRule,
+    final: FinalRule | None = None,
     interrupted: Callable[[], bool] = lambda: False,
 ) -> AsyncIterator[Event]:
     """Refines drafts until every chain has a reason to stop, then chooses a plan.
@@ -122,14 +125,18 @@ async def refine_events(
         ledger: The run's account, with the answer's share already reserved.
         stop: Stopping thresholds.
         restart: Restart thresholds.
+        final: How the plan is chosen in the end; its fresh looks are paid for in advance.
         interrupted: Asked before every round; True ends the refinement with what there is.
 
     Yields:
         Drafts, steps, model calls, stops and at last the choice.
     """
+    final = final or FinalRule()
     watches = [Watch(stop, worker.kernel.exact) for worker in workers]
     async for event in _begin(state, workers, drafts, watches, ledger):
         yield event
+    looks = finals.price(final, [worker.kernel for worker in workers], list(state.chains.values()))
+    aside = finals.set_aside(ledger, looks)
     while active := _active(state, stop):
         why = _outside(ledger, interrupted)
         if why is not None:
@@ -146,7 +153,9 @@ async def refine_events(
                 yield event
     for index in _active(state, stop, all_of=True):
         yield _stopped(state, index, ("solved", "another chain is solved"))
-    async for event in _choose(state, workers, ledger):
+    if aside:
+        finals.free(ledger, looks)
+    async for event in _choose(state, workers, ledger, final):
         yield event
 
 
@@ -274,36 +283,54 @@ def _stopped(state: Refinement, index: int, why: tuple[StopReason, str]) -> Chai
     )
 
 
-async def _choose(state: Refinement, workers: Sequence[Worker], ledger: Ledger) -> AsyncIterator[Event]:
-    """Picks among the chains' best plans; noisy scores of several finalists are drawn afresh first."""
-    finalists = {chain.best.plan.hash: index for index, chain in reversed(state.chains.items())}
-    judged = {index: state.chains[index].best for index in sorted(finalists.values())}
-    noisy = any(len(w.kernel.exact) < len(w.kernel.verifiers) for w in workers)
-    if noisy and len(judged) > 1:
-        try:
-            for index, old in list(judged.items()):
-                workers[index].use(ledger.share(1)[0])
-                draw = max(chain.draw for chain in state.chains.values()) + 1
-                judged[index] = await workers[index].kernel.judge(old.plan, state.chains[index].anchor, draw)
-        except (BudgetExhausted, ModelError):
-            judged = {index: state.chains[index].best for index in judged}
-        for worker in workers:
-            for event in worker.drain():
-                yield event
-    best = min(judged)
-    for index, candidate in judged.items():
-        if difference(candidate.energy, judged[best].energy) < 0:
-            best = index
-    state.chosen = judged[best]
-    state.solved = solved(judged[best], workers[best].kernel.exact)
+async def _choose(
+    state: Refinement, workers: Sequence[Worker], ledger: Ledger, rule: FinalRule
+) -> AsyncIterator[Event]:
+    """Picks among the chains' best plans; where verifiers are noisy, by fresh looks at several finalists."""
+    looks = {(i, 0): [chain.best] for i, chain in sorted(state.chains.items())}
+    if rule.looks and finals.noisy([worker.kernel for worker in workers]):
+        candidates = finals.finalists(list(state.chains.values()))
+        looks = {(i, n): [judged] for i, found in candidates.items() for n, judged in enumerate(found)}
+        if len(looks) > 1:
+            looks = await _looked_again(state, workers, ledger, rule, candidates) or looks
+            for worker in workers:
+                for event in worker.drain():
+                    yield event
+    chosen = min(looks)
+    for key, found in looks.items():
+        if finals.better(found, looks[chosen]):
+            chosen = key
+    index, best = chosen[0], looks[chosen][0]
+    state.chosen = best
+    state.solved = solved(best, workers[index].kernel.exact)
     yield PlanChosen(
-        chain=best,
-        plan=format_plan(judged[best].plan),
-        energy=show_energy(judged[best].energy),
+        chain=index,
+        plan=format_plan(best.plan),
+        energy=show_energy(best.energy),
         reason=state.reason[0],
         solved=state.solved,
-        finalists=len(judged),
+        finalists=len({found[0].plan.hash for found in looks.values()}),
     )
+
+
+async def _looked_again(
+    state: Refinement,
+    workers: Sequence[Worker],
+    ledger: Ledger,
+    rule: FinalRule,
+    candidates: Mapping[int, Sequence[Judged]],
+) -> dict[tuple[int, int], list[Judged]] | None:
+    """Fresh looks at every finalist, or None where they cannot be had."""
+    draw = max(chain.draw for chain in state.chains.values()) + 1
+    found: dict[tuple[int, int], list[Judged]] = {}
+    try:
+        for index, plans in candidates.items():
+            workers[index].use(ledger.share(1)[0])
+            seen = await finals.second_look(rule, workers[index].kernel, state.chains[index], plans, draw)
+            found.update({(index, n): looks for n, looks in enumerate(seen)})
+    except (BudgetExhausted, ModelError):
+        return None
+    return found
 
 
 async def refine(
@@ -313,11 +340,18 @@ async def refine(
     ledger: Ledger | None = None,
     stop: StopRule | None = None,
     restart: RestartRule | None = None,
+    final: FinalRule | None = None,
 ) -> Refinement:
     """The plain form of :func:`refine_events`: runs to the end and returns the state."""
     state = Refinement()
     events = refine_events(
-        state, workers, drafts, ledger=ledger or Ledger(), stop=stop or StopRule(), restart=restart or RestartRule()
+        state,
+        workers,
+        drafts,
+        ledger=ledger or Ledger(),
+        stop=stop or StopRule(),
+        restart=restart or RestartRule(),
+        final=final,
     )
     async for _ in events:
         pass
