@@ -7,6 +7,7 @@ kind              one-line form                      meaning
 ``test``          ``test: f([]) == 0``               Python assertion about the answer's program
 ``call``          ``call: get_order(id=$S1.id)``     tool call; ``$S1`` refers to an earlier result
 ``order``         ``order: S1 < S3``                 predicate on positions
+``unit``          ``unit: apple apples, person``     units of the plan's own
 ================  =================================  ==============================================
 
 A check only *holds* its text and says which symbols and items it touches. Whether it is true is a verifier's
@@ -109,7 +110,7 @@ class RelationCheck(Check):
     def relation(self) -> Relation | ExpressionError:
         """The parsed relation, or the error that says why there is none."""
         try:
-            return parse_relation(self.text)
+            return parse_relation(self.text, own_units=True)
         except ExpressionError as error:
             return error
 
@@ -178,7 +179,15 @@ class OrderCheck(Check):
         return frozenset(_BARE_ID.findall(self.text))
 
 
+class UnitCheck(Check):
+    """Declares units of the plan's own, for instance ``apple apples, person people``: synonyms side by side."""
+
+    prefix: ClassVar[str] = "unit:"
+    kind: Literal["unit"] = "unit"
+
+
 _KINDS: dict[str, type[Check]] = {
+    "unit": UnitCheck,
     "relation": RelationCheck,
     "test": TestCheck,
     "call": CallCheck,

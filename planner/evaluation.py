@@ -12,7 +12,8 @@ from collections.abc import Callable, Mapping
 from fractions import Fraction
 from typing import Literal, NamedTuple
 
-from .expressions import Apply, Expression, Number, Relation, Symbol
+from .expressions import CONDITIONS, Apply, Expression, Number, Quantity, Relation, Symbol
+from .units import format_unit
 
 MAX_BITS = 1024
 """Most bits in the numerator or the denominator of any value."""
@@ -87,6 +88,9 @@ def value_of(expression: Expression, values: Mapping[str, Fraction]) -> Fraction
     if isinstance(expression, Symbol):
         found = values.get(expression.name)
         return Gap("open", expression.name) if found is None else found
+    if expression.op == "if":
+        chosen = condition_holds(expression.args[0], values)
+        return chosen if isinstance(chosen, Gap) else value_of(expression.args[1 if chosen else 2], values)
     numbers: list[Fraction] = []
     gap: Gap | None = None
     for argument in expression.args:
@@ -104,6 +108,22 @@ def value_of(expression: Expression, values: Mapping[str, Fraction]) -> Fraction
     if isinstance(result, Gap) or fits(result):
         return result
     return Gap("too large", f"a value has more than {MAX_BITS} bits")
+
+
+def condition_holds(condition: Expression, values: Mapping[str, Fraction]) -> bool | Gap:
+    """Whether a condition is true; one false part makes a chain false, whatever else is open."""
+    assert isinstance(condition, Apply), "the grammar puts comparisons here"
+    assert condition.op in CONDITIONS, "the grammar puts comparisons here"
+    if condition.op == "and":
+        parts = [condition_holds(part, values) for part in condition.args]
+        gaps = [part for part in parts if isinstance(part, Gap)]
+        if any(part is False for part in parts):
+            return False
+        return max(gaps, key=lambda gap: _SEVERITY[gap.kind]) if gaps else True
+    left, right = (value_of(side, values) for side in condition.args)
+    if isinstance(left, Gap) or isinstance(right, Gap):
+        return max((s for s in (left, right) if isinstance(s, Gap)), key=lambda gap: _SEVERITY[gap.kind])
+    return _COMPARE[condition.op](left, right)
 
 
 def evaluate(expression: Expression, values: Mapping[str, Fraction]) -> Fraction | None:
@@ -129,7 +149,10 @@ def _decimal(value: Fraction) -> str:
     return f"{'-' if value < 0 else ''}{digits[:-places]}.{digits[-places:]}"
 
 
-_RANK = {"+": 1, "-": 1, "*": 2, "/": 2, "%": 2, "neg": 3, "**": 4}
+_RANK = {"+": 1, "-": 1, "*": 3, "/": 3, "%": 3, "neg": 4, "**": 5}
+_ATOM = 6
+_QUANTITY = 2
+"""A quantity stands bare in sums only: ``3 m / h`` reads ``/ h`` as part of the unit, so it is enclosed elsewhere."""
 
 
 def written(expression: Expression) -> str:
@@ -139,18 +162,32 @@ def written(expression: Expression) -> str:
 
 def _written(node: Expression) -> tuple[str, int]:
     """Text and binding rank; atoms bind tightest."""
+    if isinstance(node, Quantity):
+        return f"{_decimal(node.amount)} {format_unit(node.unit)}", _QUANTITY if node.amount >= 0 else 1
     if isinstance(node, Number):
-        return _decimal(node.value), 5 if node.value >= 0 else 3
+        return _decimal(node.value), _ATOM if node.value >= 0 else _RANK["neg"]
     if isinstance(node, Symbol):
-        return node.name, 5
+        return node.name, _ATOM
+    if node.op in CONDITIONS:
+        return _written_condition(node), 0
     if node.op not in _RANK:
-        return f"{node.op}({', '.join(written(argument) for argument in node.args)})", 5
+        return f"{node.op}({', '.join(written(argument) for argument in node.args)})", _ATOM
     rank = _RANK[node.op]
     if node.op == "neg":
-        return f"-{_enclosed(node.args[0], 3)}", rank
+        return f"-{_enclosed(node.args[0], rank)}", rank
     if node.op == "**":
-        return f"{_enclosed(node.args[0], 5)} ** {_enclosed(node.args[1], 3)}", rank
+        return f"{_enclosed(node.args[0], _ATOM)} ** {_enclosed(node.args[1], _RANK['neg'])}", rank
     return f"{_enclosed(node.args[0], rank)} {node.op} {_enclosed(node.args[1], rank + 1)}", rank
+
+
+def _written_condition(node: Apply) -> str:
+    pairs = node.args if node.op == "and" else (node,)
+    text = ""
+    for pair in pairs:
+        assert isinstance(pair, Apply), "a chain holds comparisons"
+        left, right = map(written, pair.args)
+        text += f"{'' if text else left} {pair.op} {right}"
+    return text
 
 
 def _enclosed(node: Expression, least: int) -> str:
@@ -244,4 +281,4 @@ def check_statement(relation: Relation, values: Mapping[str, Fraction]) -> Check
     return Checked(outcome, worst.reason, gap=worst)
 
 
-__all__ = ["MAX_BITS", "Checked", "Gap", "check_statement", "evaluate", "fits", "shown", "value_of", "written"]
+__all__ = ["MAX_BITS", "Checked", "Gap", "check_statement", "condition_holds", "evaluate", "fits", "shown", "value_of", "written"]

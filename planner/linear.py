@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 from typing import NamedTuple, TypeVar
 
-from .evaluation import MAX_BITS, Gap, fits, value_of
+from .evaluation import MAX_BITS, Gap, condition_holds, fits, value_of
 from .expressions import Apply, Expression, Number, Symbol
 
 MAX_UNKNOWNS = 12
@@ -61,6 +61,9 @@ def linear_form(expression: Expression, values: Mapping[str, Fraction]) -> Linea
     if isinstance(expression, Symbol):
         known = values.get(expression.name)
         return Linear({expression.name: Fraction(1)}, Fraction(0)) if known is None else Linear({}, known)
+    if expression.op == "if":
+        chosen = condition_holds(expression.args[0], values)
+        return None if isinstance(chosen, Gap) else linear_form(expression.args[1 if chosen else 2], values)
     form = _applied(expression, values)
     if form is None or not fits(form.constant) or not all(map(fits, form.weights.values())):
         return None
