@@ -27,7 +27,7 @@ Level = Literal["full", "language", "none"]
 
 @dataclass(frozen=True)
 class Limits:
-    """What one run may use.
+    """What one run may use. It is one process, whatever its limits: no backend that isolates lets it start another.
 
     Attributes:
         wall_seconds: Seconds from handing the job over until everything is killed.
@@ -35,7 +35,6 @@ class Limits:
         memory_bytes: Address space of the child (CPython) or memory of the interpreter (monty), in bytes.
         output_bytes: Most bytes of standard output and error together, and, apart from those, of encoded values.
         file_bytes: Largest file that the child may write, in bytes; files die with the run.
-        processes: Most processes, the child itself included.
     """
 
     wall_seconds: float = 5.0
@@ -43,7 +42,6 @@ class Limits:
     memory_bytes: int = 512 * 2**20
     output_bytes: int = 65_536
     file_bytes: int = 1 << 20
-    processes: int = 1
 
     def __post_init__(self) -> None:
         """Refuses limits that would limit nothing.
@@ -190,6 +188,14 @@ class Sandbox(ABC):
     @abstractmethod
     def capabilities(self) -> Capabilities:
         """What this backend keeps in."""
+
+    async def confirm(self, job: Job, outcome: Outcome) -> Outcome:
+        """A second opinion, for a caller about to hold an outcome against the program.
+
+        Returns:
+            What the strongest backend says about the job; the outcome itself where it was the strongest already.
+        """
+        return outcome
 
     async def warm(self) -> None:  # noqa: B027 - most backends have nothing to warm
         """Prepares for runs to come, so that the next one is cheap; optional."""

@@ -13,8 +13,9 @@ dict (order kept, keys any of these)  ``{"dict": [[key, value], ...]}``
 bytes, complex                        ``{"bytes": "00ff"}``, ``{"complex": [re, im]}``
 ====================================  =======================================================
 
-Only these very types are encoded, never a subclass, whose ``__eq__`` or ``__hash__`` could say anything. Depth and size
-are bounded on both sides. The file stands alone: the child reads it by path, without the package.
+An instance of a subclass (``Counter``, a named tuple, an ``IntEnum``) is told as its plain base, read by the base's own
+methods: whatever its ``__eq__``, ``__hash__`` or ``__iter__`` do, they have no say. Depth and size are bounded on both
+sides. The file stands alone: the child reads it by path, without the package.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from typing import Any
 
 MAX_DEPTH = 100
 MAX_NODES = 1_000_000
+_PLAIN: tuple[type, ...] = (int, float, complex, str, bytes, list, tuple, set, frozenset, dict)
 
 
 class Unencodable(Exception):  # noqa: N818
@@ -42,6 +44,11 @@ def dumps(value: Any) -> str:
         Unencodable: It holds something that is not plain.
     """
     return json.dumps(encode(value), separators=(",", ":"), allow_nan=False)
+
+
+def line(data: Any) -> bytes:
+    """Data that is JSON already, as one line of bytes."""
+    return json.dumps(data, separators=(",", ":"), allow_nan=False).encode() + b"\n"
 
 
 def loads(text: str | bytes) -> Any:
@@ -78,25 +85,34 @@ def _encode(value: Any, depth: int, count: list[int]) -> Any:
     count[0] += 1
     if depth > MAX_DEPTH or count[0] > MAX_NODES:
         raise Unencodable("nested too deeply" if depth > MAX_DEPTH else "too large")
-    kind = type(value)
-    if value is None or kind is bool or kind is str:
+    if value is None or value is True or value is False:
         return value
-    if kind is int:
-        return value if value.bit_length() < 64 else {"int": hex(value)}
-    if kind is float:
-        return value if math.isfinite(value) else {"float": repr(value)}
-    if kind is list:
-        return [_encode(part, depth + 1, count) for part in value]
-    if kind is tuple or kind is set or kind is frozenset:
-        return {kind.__name__: [_encode(part, depth + 1, count) for part in value]}
-    if kind is dict:
-        pairs = [[_encode(k, depth + 1, count), _encode(v, depth + 1, count)] for k, v in value.items()]
-        return {"dict": pairs}
-    if kind is bytes:
-        return {"bytes": value.hex()}
-    if kind is complex:
-        return {"complex": [_encode(value.real, depth + 1, count), _encode(value.imag, depth + 1, count)]}
-    raise Unencodable(str(type.__dict__["__name__"].__get__(kind)))  # a metaclass has no say in it
+    lineage = type.__dict__["__mro__"].__get__(type(value))  # a metaclass has no say in it
+    base = next((kind for kind in lineage if kind in _PLAIN), None)
+    if base is None:
+        raise Unencodable(type.__dict__["__name__"].__get__(type(value)))
+    if base is int or base is float or base is complex:
+        return _number(base, value, depth, count)
+    if base is str:
+        return str.__str__(value)
+    if base is bytes:
+        return {"bytes": bytes.hex(value)}
+    if base is dict:
+        pairs = dict.items(value)
+        return {"dict": [[_encode(k, depth + 1, count), _encode(v, depth + 1, count)] for k, v in pairs]}
+    parts = [_encode(part, depth + 1, count) for part in base.__iter__(value)]
+    return parts if base is list else {base.__name__: parts}
+
+
+def _number(base: Any, value: Any, depth: int, count: list[int]) -> Any:
+    if base is int:
+        whole = int.__index__(value)
+        return whole if whole.bit_length() < 64 else {"int": hex(whole)}
+    if base is float:
+        number = float.__float__(value)
+        return number if math.isfinite(number) else {"float": repr(number)}
+    real, imag = (complex.__dict__[part].__get__(value) for part in ("real", "imag"))
+    return {"complex": [_encode(real, depth + 1, count), _encode(imag, depth + 1, count)]}
 
 
 def decode(data: Any, depth: int = 0) -> Any:
