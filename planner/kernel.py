@@ -83,9 +83,13 @@ class Kernel:
         self.exact = frozenset(v.name for v in self.verifiers if v.trust == "exact")
 
     async def _assess(self, verifier: Verifier, plan: Plan, draw: int) -> Assessment:
-        self.admit(Usage(verifier_calls=1))
+        own = verifier.own_bound(self.task, plan)
+        self.admit(Usage(verifier_calls=1) if own is None else own + Usage(verifier_calls=1))
         assessment = await verifier.assess(self.task, plan, cache=self.cache, draw=draw, clock=self.clock)
-        self.charge(Usage(verifier_seconds=assessment.usage.verifier_seconds, verifier_calls=1))
+        if own is None:  # what a metered model was asked is charged already
+            self.charge(Usage(verifier_seconds=assessment.usage.verifier_seconds, verifier_calls=1))
+        else:
+            self.charge(assessment.usage + Usage(verifier_calls=1))
         return assessment
 
     async def judge(self, plan: Plan, anchor: Anchor, draw: int = 0) -> Judged:

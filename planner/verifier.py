@@ -142,7 +142,9 @@ class Verifier(ABC):
         except Exception as error:  # whatever a verifier raises, the run goes on without its word
             late = isinstance(error, TimeoutError) and deadline is not None and deadline.expired()
             reason = f"no verdict within {self.timeout:g} s" if late else _told(error)
-            return self.abstain(plan, reason, seconds=clock() - started)
+            lost = getattr(error, "usage", None)  # what a model's failed attempts cost
+            usage = lost if isinstance(lost, Usage) else Usage()
+            return self.abstain(plan, reason, seconds=clock() - started - usage.seconds, usage=usage)
         for item_id in missing:
             if cache is not None:
                 cache.put(keys[item_id], verdicts[item_id])
@@ -155,13 +157,44 @@ class Verifier(ABC):
             judged=tuple(missing),
         )
 
-    def abstain(self, plan: Plan, reason: str, *, seconds: float = 0.0) -> Assessment:
-        """An assessment without verdicts that says why."""
+    async def assess_many(
+        self,
+        task: Task,
+        plans: Sequence[Plan],
+        *,
+        cache: VerdictCache | None = None,
+        draw: int = 0,
+        clock: Callable[[], float] = lambda: 0.0,
+    ) -> list[Assessment]:
+        """:meth:`assess` for several plans, one assessment each, in order.
+
+        One after the other here. A verifier that is faster on many at once overrides it; the verdicts must be the same.
+        """
+        return [await self.assess(task, plan, cache=cache, draw=draw, clock=clock) for plan in plans]
+
+    def own_bound(self, task: Task, plan: Plan) -> Usage | None:
+        """The most that judging this plan may cost in tokens, calls and FLOPs that nobody else accounts for.
+
+        None, the default, is for verifiers that ask no model, or only a metered one, which pays for itself. Whoever
+        runs a model of its own says here what it may cost: the budget admits that first, and the assessment's whole
+        usage is charged. It must not raise.
+        """
+        return None
+
+    def abstain(self, plan: Plan, reason: str, *, seconds: float = 0.0, usage: Usage | None = None) -> Assessment:
+        """An assessment without verdicts that says why.
+
+        Args:
+            plan: The plan.
+            reason: Why, one line.
+            seconds: Verifier seconds spent.
+            usage: What was spent on a model all the same.
+        """
         return Assessment(
             verifier=self.name,
             plan_hash=plan.hash,
             abstained=reason[:500],
-            usage=Usage(verifier_seconds=max(0.0, seconds)),
+            usage=(usage or Usage()) + Usage(verifier_seconds=max(0.0, seconds)),
         )
 
 
