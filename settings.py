@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from .decoders.answerer import AnswerOptions
 from .planner.acceptance import AcceptanceRule, acceptance_rule
 from .planner.energy import EnergyModel
+from .planner.errors import ConfigError
 from .planner.finals import FinalRule
 from .planner.refine import RestartRule
 from .planner.schedules import Schedule, schedule
@@ -48,7 +49,7 @@ class Settings(BaseModel):
     schedule: str = "geometric"
     schedule_options: Mapping[str, float] = Field(default_factory=dict)
     chains: int = Field(default=1, ge=1, le=64)
-    energy: EnergyModel = EnergyModel(weights={"self_check": 0.3})
+    energy: EnergyModel = EnergyModel(weights={"self_check": 0.3, "pairwise": 0.15})
     stop: StopRule = StopRule()
     restart: RestartRule = RestartRule()
     draft: DraftOptions = DraftOptions()
@@ -67,9 +68,12 @@ class Settings(BaseModel):
         """The acceptance rule.
 
         Raises:
-            ConfigError: There is none of this name.
+            ConfigError: There is none of this name, or delayed acceptance does not suit it.
         """
-        return acceptance_rule(self.rule)
+        rule = acceptance_rule(self.rule)
+        if self.delayed and not rule.corrects:
+            raise ConfigError(f"delayed acceptance does not suit the rule {rule.name}: it keeps no distribution")
+        return rule
 
     def make_schedule(self) -> Schedule:
         """The temperature schedule.

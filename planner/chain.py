@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from .comparison import Contest
 from .energy import Anchor, Energy
 from .ledger import Usage
 from .plan import Plan
@@ -15,7 +16,18 @@ from .verdicts import Assessment
 from .witnesses import Witness
 
 Decision = Literal[
-    "accepted", "worse", "early", "malformed", "invalid", "unchanged", "reused_id", "nan", "no_room", "no_proposal"
+    "accepted",
+    "worse",
+    "early",
+    "lost",
+    "undecided",
+    "malformed",
+    "invalid",
+    "unchanged",
+    "reused_id",
+    "nan",
+    "no_room",
+    "no_proposal",
 ]
 
 
@@ -62,6 +74,9 @@ class Chain:
         draw: Number of the draw for noisy verifiers.
         restarts: Restarts made.
         finalists: Plans kept for the final choice, best first; empty where only ``best`` is in question.
+        standing: Strength of ``current`` relative to the first draft, nats, summed over the comparisons on the way; 0
+            without a judge that compares.
+        best_standing: The same of ``best``.
     """
 
     index: int
@@ -79,6 +94,8 @@ class Chain:
     draw: int = 0
     restarts: int = 0
     finalists: tuple[Judged, ...] = ()
+    standing: float = 0.0
+    best_standing: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -96,6 +113,7 @@ class StepInfo:
         stages: Verifiers that were asked, in order.
         usage: What the step cost.
         reason: One line in words.
+        contest: The comparison with the incumbent that came last, None where none was asked for.
     """
 
     decision: Decision
@@ -108,6 +126,7 @@ class StepInfo:
     stages: tuple[str, ...] = ()
     usage: Usage = field(default_factory=Usage)
     reason: str = ""
+    contest: Contest | None = None
 
     @property
     def accepted(self) -> bool:

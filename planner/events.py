@@ -74,6 +74,25 @@ class PlanDrafted(_Event):
     restart: int = 0
 
 
+class PlansCompared(_Event):
+    """A judge compared a proposed plan (first) with the incumbent (second); the step that it decided follows."""
+
+    kind: Literal["plans_compared"] = "plans_compared"
+    chain: int
+    step: int
+    judge: str
+    comparison: Mapping[str, Any] | None = None
+    abstained: str = ""
+    probability: float | None = None
+    u: float
+    usage: Usage = Usage()
+
+    @field_validator("probability")
+    @classmethod
+    def _finite(cls, value: float | None) -> float | None:
+        return value if value is not None and math.isfinite(value) else None
+
+
 class StepTaken(_Event):
     """One step: what was proposed, how it was judged, and what became of it."""
 
@@ -158,6 +177,7 @@ Event = Annotated[
     | ModelCalled
     | Bounded
     | PlanDrafted
+    | PlansCompared
     | StepTaken
     | ChainStopped
     | PlanChosen

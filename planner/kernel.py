@@ -5,6 +5,7 @@ acceptance rule is made *before* the judging, so that a proposal is rejected as 
 exceed what could still be accepted: every missing term is at least zero, hence early rejection changes no decision.
 With ``delayed`` stages the proposal must pass a draw of its own before each of them, see
 :mod:`~planneal.planner.cascade`: the same distribution in the long run, fewer dear calls, fewer acceptances.
+A judge that compares plans comes last, see :mod:`~planneal.planner.contest`.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import numpy as np
 from .acceptance import AcceptanceRule, accepts
 from .cascade import factors, held
 from .chain import Chain, Decision, Judged, StepInfo
+from .contest import Umpire, advanced, only
 from .edits import Delete, Insert, apply, parts
 from .energy import Anchor, EnergyModel, difference, least_difference
 from .errors import ConfigError, PlanError
@@ -40,7 +42,8 @@ class Kernel:
     Attributes:
         task: The task.
         proposer: Where edits come from.
-        verifiers: Who judges; sorted by stage.
+        verifiers: Who judges; sorted by stage. At most one may compare plans; it is asked last, about what the energy
+            lets through.
         energy: The energy's weights.
         rule: The acceptance rule.
         schedule: The temperature schedule.
@@ -56,7 +59,7 @@ class Kernel:
         shortlist: Plans that the chain keeps for the final choice, the best by first impression.
 
     Raises:
-        ConfigError: Delayed acceptance with a rule that it does not suit.
+        ConfigError: Delayed acceptance with a rule that it does not suit, or several judges that compare plans.
     """
 
     task: Task
@@ -78,7 +81,11 @@ class Kernel:
     def __post_init__(self) -> None:
         if self.delayed and not self.rule.corrects:
             raise ConfigError(f"delayed acceptance needs a rule that keeps Boltzmann stationary, not {self.rule.name}")
-        self.verifiers = tuple(sorted(self.verifiers, key=lambda verifier: verifier.stage))
+        judge = only(self.verifiers)
+        weight = self.energy.weight(judge.name) if judge is not None else 0.0
+        judged_by = (self.task, weight, self.clock, self.admit, self.charge)
+        self.umpire = Umpire(judge, *judged_by) if judge is not None else None
+        self.verifiers = tuple(sorted((v for v in self.verifiers if v is not judge), key=lambda v: v.stage))
         self.factors = factors(self.verifiers, self.delayed)
         self.exact = frozenset(v.name for v in self.verifiers if v.trust == "exact")
 
@@ -121,7 +128,11 @@ class Kernel:
     async def restart(self, chain: Chain, plan: Plan) -> Chain:
         """The same chain from another plan; its best, its step count and its retired ids stay."""
         judged = await self.judge(plan, chain.anchor, chain.draw)
-        better = difference(judged.energy, chain.best.energy) < 0
+        if self.umpire is None:
+            better, standing = difference(judged.energy, chain.best.energy) < 0, 0.0
+        else:
+            gain = (await self.umpire.compare(judged.plan, chain.best.plan, draw=chain.step)).gain
+            better, standing = self.umpire.better(judged, gain, chain.best), chain.best_standing + gain
         return replace(
             chain,
             current=judged,
@@ -131,6 +142,8 @@ class Kernel:
             rejected=frozenset(),
             stalled=0,
             restarts=chain.restarts + 1,
+            standing=standing,
+            best_standing=standing if better else chain.best_standing,
         )
 
     async def step(self, rng: np.random.Generator, chain: Chain) -> tuple[Chain, StepInfo]:
@@ -159,6 +172,8 @@ class Kernel:
             return self._after(chain, info), info
         chain = replace(chain, pending=pending[1:])
         info = await self._decide(rng, chain, pending[0], u, temperature)
+        if self.umpire is not None:
+            info = await self.umpire.decide(rng, info, chain.current.plan)
         return self._after(chain, info), info
 
     def _view(self, chain: Chain) -> View:
@@ -269,9 +284,8 @@ class Kernel:
         """The chain after a decision: counters, temperature, proposer weights, best plan."""
         accepted = info.accepted and info.new is not None
         current = info.new if accepted and info.new is not None else chain.current
-        best = chain.best
-        if accepted and difference(current.energy, best.energy) < 0:
-            best = current
+        better, standing = advanced(chain, info, self.umpire) if accepted else (False, chain.standing)
+        best = current if better else chain.best
         retired, rejected = chain.retired, chain.rejected
         if info.proposal is not None and info.proposal.edit is not None:
             if accepted:
@@ -299,6 +313,8 @@ class Kernel:
             step=chain.step + 1,
             stalled=0 if accepted else chain.stalled + 1,
             since_best=0 if best is not chain.best else chain.since_best + 1,
+            standing=standing,
+            best_standing=standing if better else chain.best_standing,
         )
         return replace(moved, schedule=self.schedule.update(chain.schedule, self.progress(moved), accepted))
 

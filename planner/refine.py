@@ -17,9 +17,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from . import finals
 from .chain import Chain, Judged, StepInfo
+from .comparison import Contest
 from .energy import Energy, difference
 from .errors import BudgetExhausted, ModelError, PlannealError
-from .events import ChainStopped, Event, PlanChosen, PlanDrafted, StepTaken
+from .events import ChainStopped, Event, PlanChosen, PlanDrafted, PlansCompared, StepTaken
 from .finals import FinalRule
 from .kernel import Kernel
 from .ledger import Ledger, Usage
@@ -222,6 +223,8 @@ def _record(
         return events
     chain, info = outcome
     state.chains[index] = chain
+    if info is not None and info.contest is not None:
+        events.append(_contested(chain, info.contest))
     events.append(_drafted(chain) if info is None else _stepped(before, chain, info))
     why = watch.look(chain, proposed=info is None or info.proposal is not None)
     if why is not None:
@@ -275,6 +278,20 @@ def _stepped(before: Chain, chain: Chain, info: StepInfo) -> StepTaken:
     )
 
 
+def _contested(chain: Chain, contest: Contest) -> PlansCompared:
+    said = contest.comparison
+    return PlansCompared(
+        chain=chain.index,
+        step=chain.step,
+        judge=contest.judge,
+        comparison=said.model_dump(mode="json", exclude={"usage"}) if said is not None else None,
+        abstained=contest.abstained,
+        probability=contest.probability,
+        u=contest.u,
+        usage=said.usage if said is not None else Usage(),
+    )
+
+
 def _stopped(state: Refinement, index: int, why: tuple[StopReason, str]) -> ChainStopped:
     state.stopped[index] = why
     chain = state.chains[index]
@@ -293,13 +310,12 @@ async def _choose(
         looks = {(i, n): [judged] for i, found in candidates.items() for n, judged in enumerate(found)}
         if len(looks) > 1:
             looks = await _looked_again(state, workers, ledger, rule, candidates) or looks
-            for worker in workers:
-                for event in worker.drain():
-                    yield event
     chosen = min(looks)
     for key, found in looks.items():
-        if finals.better(found, looks[chosen]):
+        if key != chosen and await _preferred(workers[key[0]], ledger, found, looks[chosen]):
             chosen = key
+    for event in _drained(workers):
+        yield event
     index, best = chosen[0], looks[chosen][0]
     state.chosen = best
     state.solved = solved(best, workers[index].kernel.exact)
@@ -311,6 +327,21 @@ async def _choose(
         solved=state.solved,
         finalists=len({found[0].plan.hash for found in looks.values()}),
     )
+
+
+def _drained(workers: Sequence[Worker]) -> list[Event]:
+    return [event for worker in workers for event in worker.drain()]
+
+
+async def _preferred(worker: Worker, ledger: Ledger, new: Sequence[Judged], old: Sequence[Judged]) -> bool:
+    """Whether one finalist is better than another; a judge that compares is asked, as far as that can be paid."""
+    if worker.kernel.umpire is not None:
+        worker.use(ledger.share(1)[0])
+        try:
+            return await worker.kernel.umpire.prefers(new[0], old[0])
+        except BudgetExhausted:
+            pass
+    return finals.better(new, old)
 
 
 async def _looked_again(

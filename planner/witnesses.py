@@ -8,12 +8,28 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, SerializeAsAny
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, SerializeAsAny, field_validator
 
 GOAL = "goal"
 """The pseudo-id under which verifiers judge whether the plan reaches its goal."""
 
 Operator = Literal["insert", "replace", "delete", "move", "tighten", "needs"]
+MAX_CRITIQUE_CHARS = 160
+"""Most characters of a critique."""
+
+
+def remark(text: str, most: int = MAX_CRITIQUE_CHARS) -> str:
+    """The first line of untrusted text that says anything, as printable text of at most ``most`` characters.
+
+    Characters that are not printable (controls, line separators, marks that reverse the reading order) become spaces,
+    white space is folded, and what is too long is cut.
+    """
+    for line in text.splitlines():
+        told = " ".join("".join(c if c.isprintable() else " " for c in line).split())
+        if any(c.isalnum() for c in told):
+            return told if len(told) <= most else told[: most - 3].rstrip() + "..."
+    return ""
+
 
 
 class Witness(BaseModel):
@@ -154,6 +170,8 @@ class Contradiction(Witness):
         members: The clashing items.
         symbol: The symbol they clash on, where it is one.
         values: The values they give it, in the order of ``members``, where they are known.
+        given: Other items whose values the members are read at. Members and these together cannot all hold, and every
+            proper subset of them can, as far as the exact test sees.
     """
 
     operators: ClassVar[tuple[Operator, ...]] = ("delete", "replace")
@@ -161,6 +179,7 @@ class Contradiction(Witness):
     members: tuple[str, ...] = Field(min_length=1)
     symbol: str = ""
     values: tuple[str, ...] = ()
+    given: tuple[str, ...] = ()
 
     @property
     def items(self) -> tuple[str, ...]:
@@ -236,6 +255,28 @@ class Violated(Witness):
         return f"{self.item} is violated: {self.detail}"
 
 
+class UnitMismatch(Witness):
+    """A sum or a comparison of quantities of unlike units.
+
+    Attributes:
+        left: The unit on one side, in base units.
+        right: The unit on the other.
+    """
+
+    kind: Literal["unit_mismatch"] = "unit_mismatch"
+    item: str
+    left: str
+    right: str
+
+    @property
+    def items(self) -> tuple[str, ...]:
+        return () if self.item == GOAL else (self.item,)
+
+    @property
+    def line(self) -> str:
+        return f"{self.item} mixes units: {self.left} and {self.right}"
+
+
 class Malformed(Witness):
     """Text that makes no sense as what it claims to be; ``too large`` is one of the reasons."""
 
@@ -270,12 +311,26 @@ class Undetermined(Witness):
 
 
 class Doubtful(Witness):
-    """An item that a noisy judge believes to be wrong."""
+    """An item that a noisy judge believes to be wrong.
+
+    Attributes:
+        item: The item.
+        detail: Where the doubt comes from, in words.
+        critique: What the judge holds against the item, in its own words: one printable line of at most
+            :data:`MAX_CRITIQUE_CHARS` characters, whatever was given. Untrusted text, shown as a remark and parsed
+            nowhere; it is no part of :attr:`line`, which small models are trained to read.
+    """
 
     operators: ClassVar[tuple[Operator, ...]] = ("replace", "delete")
     kind: Literal["doubtful"] = "doubtful"
     item: str
     detail: str = ""
+    critique: str = ""
+
+    @field_validator("critique", mode="before")
+    @classmethod
+    def _bounded(cls, value: object) -> object:
+        return remark(value) if isinstance(value, str) else value
 
     @property
     def items(self) -> tuple[str, ...]:
@@ -320,6 +375,124 @@ class LockedChanged(Witness):
         return f"{self.item} of the task is " + ("missing" if self.missing else "changed")
 
 
+class UnknownTool(Witness):
+    """A call of a tool that the toolbox does not have.
+
+    Attributes:
+        tool: The name that was called.
+        nearest: Names of tools that look like it, the likeliest first.
+    """
+
+    kind: Literal["unknown_tool"] = "unknown_tool"
+    item: str
+    tool: str
+    nearest: tuple[str, ...] = ()
+
+    @property
+    def items(self) -> tuple[str, ...]:
+        return (self.item,)
+
+    @property
+    def line(self) -> str:
+        hint = f"; nearest: {', '.join(self.nearest)}" if self.nearest else ""
+        return f"{self.item} calls {self.tool}, which is no tool{hint}"
+
+
+class BadArgument(Witness):
+    """An argument that the tool does not take: missing, unknown, of the wrong type, or not among what is allowed.
+
+    Attributes:
+        argument: Its name; empty where the arguments as a whole do not fit.
+        problem: What is wrong with it.
+    """
+
+    kind: Literal["bad_argument"] = "bad_argument"
+    item: str
+    tool: str
+    argument: str
+    problem: str
+
+    @property
+    def items(self) -> tuple[str, ...]:
+        return (self.item,)
+
+    @property
+    def line(self) -> str:
+        return f"{self.item}: {self.argument or 'arguments'} of {self.tool} {self.problem}"
+
+
+class UnresolvedReference(Witness):
+    """A reference to a result that is not there: no earlier call, or no such field in what it gives.
+
+    Attributes:
+        reference: As written, for instance ``$S1.id``.
+        reason: Why it leads nowhere.
+    """
+
+    operators: ClassVar[tuple[Operator, ...]] = ("replace", "move", "insert")
+    kind: Literal["unresolved_reference"] = "unresolved_reference"
+    item: str
+    reference: str
+    reason: str
+
+    @property
+    def items(self) -> tuple[str, ...]:
+        return (self.item,)
+
+    @property
+    def line(self) -> str:
+        return f"{self.item}: {self.reference} leads nowhere: {self.reason}"
+
+
+class CallLimit(Witness):
+    """A rule on the sequence of calls that is broken: their number, their order, a repetition, a permission.
+
+    Attributes:
+        item: The call at fault, or the item that states the rule.
+        rule: The rule, for instance ``login before get_order``.
+        detail: How it is broken.
+        culprits: The calls at fault, where ``item`` states the rule.
+    """
+
+    operators: ClassVar[tuple[Operator, ...]] = ("delete", "insert", "move", "replace")
+    kind: Literal["call_limit"] = "call_limit"
+    item: str
+    rule: str
+    detail: str
+    culprits: tuple[str, ...] = ()
+
+    @property
+    def items(self) -> tuple[str, ...]:
+        return (*self.culprits, self.item)
+
+    @property
+    def line(self) -> str:
+        return f"{self.item} breaks `{self.rule}`: {self.detail}"
+
+
+class ToolError(Witness):
+    """A tool that raised when the call was tried.
+
+    Attributes:
+        call: The call with the values that its references had.
+        message: The error.
+    """
+
+    operators: ClassVar[tuple[Operator, ...]] = ("replace", "insert", "move", "delete")
+    kind: Literal["tool_error"] = "tool_error"
+    item: str
+    call: str
+    message: str
+
+    @property
+    def items(self) -> tuple[str, ...]:
+        return (self.item,)
+
+    @property
+    def line(self) -> str:
+        return f"{self.item}: {self.call} raised {self.message}"
+
+
 AnyWitness = Annotated[SerializeAsAny[Witness], Field()]
 BuiltinWitness = Annotated[
     UndefinedSymbol
@@ -332,11 +505,17 @@ BuiltinWitness = Annotated[
     | Duplicate
     | FalseEquality
     | Violated
+    | UnitMismatch
     | Malformed
     | Undetermined
     | Doubtful
     | Unused
-    | LockedChanged,
+    | LockedChanged
+    | UnknownTool
+    | BadArgument
+    | UnresolvedReference
+    | CallLimit
+    | ToolError,
     Discriminator("kind"),
 ]
 """The witnesses that planneal itself knows; verifiers of users may subclass :class:`Witness`."""

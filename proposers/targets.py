@@ -45,6 +45,11 @@ class Target:
         return self.witness.line
 
     @property
+    def remark(self) -> str:
+        """What a judge wrote about it, one printable line, or nothing: untrusted text, shown as a quotation."""
+        return self.witness.critique if isinstance(self.witness, Doubtful) else ""
+
+    @property
     def start(self) -> str:
         """How the edit line should begin, as a prompt shows it."""
         items = self.witness.items

@@ -16,7 +16,9 @@ VALUES = {
     "locked": "",
     "rejected": "",
     "errors": [],
-    "witnesses": [SimpleNamespace(line="S1 is doubtful", start="replace S1:")],
+    "witnesses": [SimpleNamespace(line="S1 is doubtful", start="replace S1:", remark="")],
+    "first": "goal: g\nS1: a",
+    "second": "goal: g\nS1: b",
     "item": SimpleNamespace(id="S1", line="S1: a"),
 }
 COMPACT = {
@@ -25,11 +27,14 @@ COMPACT = {
     "answer": "Q?\nplan:\ngoal: g\nS1: a\nanswer:\n",
     "direct": "Q?\nanswer:\n",
     "self_check": "Q?\nplan:\ngoal: g\nS1: a\ncheck S1:",
+    "critique": "Q?\nplan:\ngoal: g\nS1: a\nwrong in S1:",
+    "compare": "Q?\nplan A:\ngoal: g\nS1: a\nplan B:\ngoal: g\nS1: b\nbetter:",
 }
 
 
 @pytest.mark.parametrize("role", ROLES)
 def test_the_compact_prompts_are_exactly_what_the_embedded_model_was_trained_on(role):
+    """It was never trained to criticise or to compare; these two follow the same form."""
     [message] = PromptSet("compact").render(role, **VALUES)
     assert message.content == COMPACT[role]
 

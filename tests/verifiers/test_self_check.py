@@ -165,8 +165,8 @@ def test_yes_and_no_by_the_first_word_that_is_not_blank():
 
 def test_an_endpoint_without_logprobs_gives_one_vote():
     assessment = judge(SelfCheckVerifier(FakeModel(score=False)))
-    assert assessment.verdicts["S1"].score == pytest.approx(2 / 3)
-    assert assessment.verdicts["S1"].variance == pytest.approx(1 / 18)
+    assert assessment.verdicts["S1"].score == pytest.approx(3 / 4)  # Beta(3/2, 1/2)
+    assert assessment.verdicts["S1"].variance == pytest.approx(1 / 16)
 
 
 def test_votes_are_counted_with_their_variance():
@@ -174,8 +174,8 @@ def test_votes_are_counted_with_their_variance():
     verifier = SelfCheckVerifier(model, votes=5)
     assert verifier.effective == "votes"
     verdict = judge(verifier).verdicts["S1"]
-    assert verdict.score == pytest.approx(4 / 6)  # three of four readable votes
-    assert verdict.variance == pytest.approx(4 * 2 / (36 * 7))
+    assert verdict.score == pytest.approx(3.5 / 5)  # three of four readable votes
+    assert verdict.variance == pytest.approx(3.5 * 1.5 / (25 * 6))
     assert [request.n for request in model.asked] == [5, 5, 5]
 
 
