@@ -277,6 +277,36 @@ class UnitMismatch(Witness):
         return f"{self.item} mixes units: {self.left} and {self.right}"
 
 
+class FailedTest(Witness):
+    """A test that a program fails.
+
+    Attributes:
+        item: The item whose test it is, or ``goal`` for the task's cases.
+        call: The call or calls that were made.
+        expected: What was expected, as text.
+        got: What came instead, as text: a value, or what was raised.
+        self_reported: Whether the program's own process judged this, which deserves less trust than a comparison
+            of values outside it.
+        culprits: The plan's own items that the program comes from, the one to edit first in front.
+    """
+
+    kind: Literal["failed_test"] = "failed_test"
+    item: str
+    call: str
+    expected: str
+    got: str
+    self_reported: bool = False
+    culprits: tuple[str, ...] = ()
+
+    @property
+    def items(self) -> tuple[str, ...]:
+        return self.culprits or (() if self.item == GOAL else (self.item,))
+
+    @property
+    def line(self) -> str:
+        return f"{self.item} fails: {self.call} gave {self.got}, expected {self.expected}"
+
+
 class Malformed(Witness):
     """Text that makes no sense as what it claims to be; ``too large`` is one of the reasons."""
 
@@ -506,6 +536,7 @@ BuiltinWitness = Annotated[
     | FalseEquality
     | Violated
     | UnitMismatch
+    | FailedTest
     | Malformed
     | Undetermined
     | Doubtful

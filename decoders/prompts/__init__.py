@@ -22,7 +22,7 @@ from ...planner.errors import ConfigError
 from ..base import Message
 
 Dialect = Literal["chat", "compact"]
-ROLES = ("draft", "edit", "answer", "direct", "self_check", "critique", "compare")
+ROLES = ("draft", "edit", "answer", "direct", "program", "self_check", "critique", "compare")
 _HEADER = re.compile(r"^--- (system|user|assistant) ---\n", re.MULTILINE)
 
 

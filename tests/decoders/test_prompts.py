@@ -26,6 +26,7 @@ COMPACT = {
     "edit": "Q?\nplan:\ngoal: g\nS1: a\nproblem: S1 is doubtful\nedit:\n",
     "answer": "Q?\nplan:\ngoal: g\nS1: a\nanswer:\n",
     "direct": "Q?\nanswer:\n",
+    "program": "Q?\nplan:\ngoal: g\nS1: a\nprogram:\n",
     "self_check": "Q?\nplan:\ngoal: g\nS1: a\ncheck S1:",
     "critique": "Q?\nplan:\ngoal: g\nS1: a\nwrong in S1:",
     "compare": "Q?\nplan A:\ngoal: g\nS1: a\nplan B:\ngoal: g\nS1: b\nbetter:",
