@@ -16,7 +16,7 @@ import keyword
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from ...planner.errors import ConfigError
 
@@ -203,7 +203,7 @@ class Sandbox(ABC):
     async def aclose(self) -> None:  # noqa: B027 - most backends hold nothing
         """Ends whatever the sandbox keeps running; closing twice is fine."""
 
-    async def __aenter__(self) -> Sandbox:
+    async def __aenter__(self) -> Self:
         """Returns the sandbox itself."""
         return self
 

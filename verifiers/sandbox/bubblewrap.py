@@ -1,15 +1,15 @@
 """CPython behind bubblewrap: namespaces outside, a system-call filter and limits inside.
 
-What the child has: the interpreter, its standard library and the system's shared libraries, read-only; a ``/tmp`` of its
-own that dies with it; ``/dev`` with the harmless devices. What it has not: any other file, ``/proc``, a network (not
-even a loopback listener of ours), our environment, other processes to see or signal, a user namespace to become root in,
-new processes, sockets or ``exec`` (see :mod:`.confine`). Children are single-use (see :mod:`.children`).
+What the child has: the interpreter, its standard library and the system's shared libraries, read-only; a ``/tmp`` of
+its own that dies with it; ``/dev`` with the harmless devices. What it has not: any other file, ``/proc``, a network
+(not even a loopback listener of ours), our environment, other processes to see or signal, a user namespace to become
+root in, new processes, sockets or ``exec`` (see :mod:`.confine`). Children are single-use (see :mod:`.children`).
 
 Not covered: bugs of the kernel; the kernel memory behind many empty files, which only the processor time bounds; timing
 channels. Linux only.
 
-bubblewrap is never trusted to have worked: before the first program, :meth:`BubblewrapSandbox.check` runs a probe inside
-and refuses unless every wall stands.
+bubblewrap is never trusted to have worked: before the first program, :meth:`BubblewrapSandbox.check` runs a probe
+inside and refuses unless every wall stands.
 """
 
 from __future__ import annotations
@@ -128,8 +128,8 @@ class BubblewrapSandbox(ChildSandbox):
             *(bwrap, "--unshare-all", "--unshare-user", *_where_supported(bwrap)),
             *("--uid", "65534", "--gid", "65534", "--hostname", "sandbox", "--cap-drop", "ALL"),
             *("--die-with-parent", "--new-session", *mounts),
-            *(*size, "--tmpfs", "/tmp", "--dev", "/dev", *size, "--tmpfs", "/dev/shm"),  # noqa: S108
-            *("--remount-ro", "/dev", "--remount-ro", "/", "--chdir", "/tmp"),  # noqa: S108
+            *(*size, "--tmpfs", "/tmp", "--dev", "/dev", *size, "--tmpfs", "/dev/shm"),
+            *("--remount-ro", "/dev", "--remount-ro", "/", "--chdir", "/tmp"),
             *(self._python, "-I", "-S", f"{_INSIDE}/child.py", "{answers}", "confine", *self._paths),
         )
 

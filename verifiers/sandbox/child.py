@@ -1,26 +1,35 @@
 """The program inside: waits for one job, confines itself, runs it, writes plain values and ends.
 
-Run by path as ``python -I -S child.py FD confine|plain``, with the package out of reach. One line of JSON comes in on
-standard input (``source``, ``setup``, ``tests``, ``calls`` and three limits; never an expected value), and lines of JSON
-go out on the private descriptor ``FD``: ``{"ready": ...}`` once waiting, one line for each call, ``{"end": ...}`` last.
-What happens here is under the program's control from its first statement on; nothing that is written counts for more
-than the program's own word.
+Run by path as ``python -I -S child.py FD confine|plain FOLDER...``, with the package out of reach. One line of JSON
+comes in on standard input (``source``, ``setup``, ``tests``, ``calls`` and three limits; never an expected value), and
+lines of JSON go out on the private descriptor ``FD``: ``{"ready": ...}`` once waiting, one line for each call,
+``{"end": ...}`` last. What happens here is under the program's control from its first statement on; nothing that is
+written counts for more than the program's own word.
 """
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import json
 import os
 import sys
 import types
-from pathlib import Path
 from typing import Any
 
 USUAL = (
-    "abc bisect cmath collections copy dataclasses datetime decimal enum fractions functools heapq itertools math "
-    "operator random re statistics string typing"
-).split()
+    "bisect",
+    "collections",
+    "copy",
+    "functools",
+    "heapq",
+    "itertools",
+    "math",
+    "operator",
+    "re",
+    "string",
+    "typing",
+)
 """What programs usually import; loaded while waiting."""
 THREADS = 64
 
@@ -43,10 +52,8 @@ def main() -> None:
     confine.limit(job["cpu_seconds"], job["memory_bytes"], job["file_bytes"], threads=THREADS if confined else None)
     end = _serve(job, calls, answers, values)
     for stream in (sys.stdout, sys.stderr):
-        try:
+        with contextlib.suppress(BaseException):  # the program may have put anything there
             stream.flush()
-        except BaseException:  # the program may have put anything there
-            pass
     _tell(answers, end)
     os._exit(0)
 
@@ -115,8 +122,9 @@ def _line(descriptor: int) -> bytes:
 
 
 def _sibling(name: str) -> Any:
-    spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
-    assert spec is not None and spec.loader is not None
+    spec = importlib.util.spec_from_file_location(name, os.path.join(os.path.dirname(__file__), f"{name}.py"))
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module

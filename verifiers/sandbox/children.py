@@ -1,8 +1,8 @@
 """Single-use children: started ahead of time, given one job each, killed after it.
 
-A warm child has its interpreter up, the usual modules loaded and its walls around it, so that a run costs about what the
-program costs. No child sees a second job, so nothing can leak from one run into the next; what a run costs to prepare is
-paid beside the work, in another process.
+A warm child has its interpreter up, the usual modules loaded and its walls around it, so that a run costs about what
+the program costs. No child sees a second job, so nothing can leak from one run into the next; what a run costs to
+prepare is paid beside the work, in another process.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ from .values import Unencodable
 
 CHILD = Path(__file__).with_name("child.py")
 ENVIRONMENT: Mapping[str, str] = {
-    "HOME": "/tmp",  # noqa: S108 - the child's own
+    "HOME": "/tmp",
     "LANG": "C.UTF-8",
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
     "PATH": "/nonexistent",
-    "TMPDIR": "/tmp",  # noqa: S108
+    "TMPDIR": "/tmp",
 }
-"""All that a child's environment holds; handed to the process that is started first, so that none of ours is anywhere."""
+"""All that a child's environment holds; the process that is started first gets no more, so ours is nowhere inside."""
 
 _START_SECONDS = 30.0
 

@@ -2,9 +2,9 @@
 
 The filter is a classic BPF program for ``seccomp``. It refuses (``EPERM``) new processes, ``exec``, sockets, other
 processes' memory, kernel keys, shared memory that no limit counts, new namespaces, mounts and administration; threads
-stay (``clone3`` answers ``ENOSYS``, the one error on which the C library falls back to ``clone``). It is the inner wall:
-the outer one is the namespaces that bubblewrap made. It also bounds the number of processes where ``RLIMIT_NPROC`` does
-not, namely for root. The file stands alone: the child reads it by path, without the package.
+stay (``clone3`` answers ``ENOSYS``, the one error on which the C library falls back to ``clone``). It is the inner
+wall: the outer one is the namespaces that bubblewrap made. It also bounds the number of processes where
+``RLIMIT_NPROC`` does not, namely for root. The file stands alone: the child reads it by path, without the package.
 
 References: ``man 2 seccomp``; system-call numbers from ``asm/unistd_64.h`` and ``asm-generic/unistd.h``.
 """
