@@ -1,8 +1,8 @@
 r"""Tool calls as typed values: ``get_order(id=$S1.id, tags=["a", {"k": $S2.items[0]}], rush=true)``.
 
 The grammar is in ``call.lark``; nothing is ever evaluated as Python. Strings are JSON strings, ``none`` reads as
-``null``, a reference ``$S1.items[0]["odd name"]`` stands for a part of an earlier call's result, and ``"No. " + $S1.id``
-joins text with results. ``parse_call(format_call(call)) == call`` for every call within the limits.
+``null``, a reference ``$S1.items[0]["odd name"]`` stands for a part of an earlier call's result, and
+``"No. " + $S1.id`` joins text with results. ``parse_call(format_call(call)) == call`` for every call within the limits.
 """
 
 from __future__ import annotations
