@@ -9,7 +9,7 @@ from itertools import chain
 from .evaluation import check_statement
 from .expressions import Apply, Expression, Number, Symbol, symbols_of
 from .linear import Row, components, linear_form, solve
-from .valuation import Equation, RootFinder, State, relation_of
+from .valuation import Clash, Equation, Points, RootFinder, Solvers, State, relation_of
 
 MAX_ROUNDS = 8
 """Most passes of solving and evaluating forwards."""
@@ -17,9 +17,11 @@ MAX_EQUATIONS = 300
 """Most equations with open symbols that are looked at."""
 MAX_NODES = 60
 """Most nodes of an equation that is solved for one unknown, definitions written into it."""
+MAX_TOGETHER = 4
+"""Most unknowns of a cluster that is solved as a whole though it is not linear."""
 
 
-def solve_jointly(state: State, roots: RootFinder | None) -> None:
+def solve_jointly(state: State, solvers: Solvers) -> None:
     """Solves clusters of equations that share open symbols, until nothing new comes of it."""
     for _ in range(MAX_ROUNDS):
         implicit = _open_equations(state)
@@ -31,7 +33,7 @@ def solve_jointly(state: State, roots: RootFinder | None) -> None:
         progress = False
         for symbols, indices in components(e.symbols - state.values.keys() for e in equations):
             if symbols.isdisjoint(state.closed) and symbols.isdisjoint(state.values):
-                progress |= _solve_cluster(state, [equations[i] for i in indices], roots)
+                progress |= _solve_cluster(state, [equations[i] for i in indices], solvers)
         if not progress:
             return
 
@@ -56,7 +58,7 @@ def _open_definitions(state: State) -> list[Equation]:
     ]
 
 
-def _solve_cluster(state: State, cluster: list[Equation], roots: RootFinder | None) -> bool:
+def _solve_cluster(state: State, cluster: list[Equation], solvers: Solvers) -> bool:
     rows: list[Row] = []
     owners: list[str] = []
     curved: list[Equation] = []
@@ -73,11 +75,15 @@ def _solve_cluster(state: State, cluster: list[Equation], roots: RootFinder | No
         return False
     if solution is not None and state.add(solution.values):
         return True
-    return roots is not None and any(_solve_curved(state, equation, cluster, roots) for equation in curved)
+    if solvers.roots is not None:
+        for equation in curved:
+            if _solve_curved(state, equation, cluster, solvers.roots):
+                return True
+    return bool(curved) and solvers.points is not None and _solve_together(state, cluster, solvers)
 
 
 def _clash(state: State, members: list[str], cluster: list[Equation]) -> None:
-    state.result.clashes.append(state.in_order(members))
+    state.result.clashes.append(Clash(state.in_order(members)))
     state.closed.update(*(equation.symbols - state.values.keys() for equation in cluster))
 
 
@@ -137,15 +143,48 @@ def _solve_curved(state: State, equation: Equation, cluster: list[Equation], roo
     return len(kept) == 1 and state.add({unknown: kept[0]})
 
 
+def _solve_together(state: State, cluster: list[Equation], solvers: Solvers) -> bool:
+    """A whole cluster with equations that are not linear, where there are as many equations as unknowns."""
+    assert solvers.points is not None, "the caller asked"
+    unknowns = tuple(sorted(frozenset().union(*(e.symbols for e in cluster)) - state.values.keys()))
+    distinct = {(e.left, e.right): e.item for e in cluster}
+    if all(state.plan[item_id].defines for item_id in distinct.values()):
+        return False  # definitions in a circle are told as one
+    if not state.closed.isdisjoint(unknowns) or not 2 <= len(unknowns) <= min(len(distinct), MAX_TOGETHER):
+        return False
+    pairs = tuple((_put(left, state.values), _put(right, state.values)) for left, right in distinct)
+    found = solvers.points(pairs, unknowns)
+    if isinstance(found, str):
+        state.result.gave_up.update(dict.fromkeys(unknowns, found))
+    if not isinstance(found, Points) or not found.complete:
+        return False
+    trials = [dict(zip(unknowns, point, strict=True)) for point in found.rational]
+    barred = [_barred(state, trial) for trial in trials]
+    kept = [trial for trial, bars in zip(trials, barred, strict=True) if not bars]
+    if not kept:
+        _clash(state, [*(equation.item for equation in cluster), *chain(*barred)], cluster)
+        return False
+    agreed = {name: kept[0][name] for name in unknowns if len({trial[name] for trial in kept}) == 1}
+    return state.add(agreed)
+
+
+def _put(node: Expression, values: Mapping[str, Fraction]) -> Expression:
+    if isinstance(node, Apply):
+        return Apply(node.op, tuple(_put(argument, values) for argument in node.args))
+    known = values.get(node.name) if isinstance(node, Symbol) else None
+    if known is not None:
+        return Number(known)
+    return Number(node.value) if isinstance(node, Number) else node
+
+
 def _barred(state: State, trial: Mapping[str, Fraction]) -> tuple[str, ...]:
     """Items that are false at a trial value, for instance ``x > 0`` at -3."""
     values = {**state.values, **trial}
-    (unknown,) = trial
     return tuple(
         item.id
         for item in state.plan.items
         if (relation := relation_of(item)) is not None
-        and unknown in relation.symbols
+        and not relation.symbols.isdisjoint(trial)
         and relation.symbols <= values.keys()
         and check_statement(relation, values).outcome == "fail"
     )

@@ -12,6 +12,7 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from .checks import RelationCheck
+from .dimensions import Dimensions, declared, infer_dimensions
 from .evaluation import Gap, shown, value_of
 from .expressions import Expression, Relation, Symbol, symbols_of
 from .graph import circles, links
@@ -44,11 +45,25 @@ class Dispute(NamedTuple):
         symbol: The symbol.
         members: The items, in plan order.
         values: What each gives, in the order of the members; empty where they cannot all be evaluated.
+        given: Items that the members take their values from.
     """
 
     symbol: str
     members: tuple[str, ...]
     values: tuple[str, ...]
+    given: tuple[str, ...] = ()
+
+
+class Clash(NamedTuple):
+    """Items that cannot all hold.
+
+    Attributes:
+        members: The items, in plan order.
+        given: Items whose values the members are read at.
+    """
+
+    members: tuple[str, ...]
+    given: tuple[str, ...] = ()
 
 
 class Roots(NamedTuple):
@@ -63,8 +78,29 @@ class Roots(NamedTuple):
     complete: bool
 
 
+class Points(NamedTuple):
+    """Real solutions of several equations.
+
+    Attributes:
+        rational: The rational ones: values of the unknowns, in the order in which they were asked for.
+        complete: Whether there are no others.
+    """
+
+    rational: tuple[tuple[Fraction, ...], ...]
+    complete: bool
+
+
 RootFinder = Callable[[Expression, Expression, str], Roots | None]
 """Solves ``left = right`` for the one symbol in it, or says None where it does not."""
+PointFinder = Callable[[tuple[tuple[Expression, Expression], ...], tuple[str, ...]], Points | str | None]
+"""Solves several equations for the symbols in them; text is why it broke off, None that it was not attempted."""
+
+
+class Solvers(NamedTuple):
+    """What solves equations that are not linear; None where nothing does."""
+
+    roots: RootFinder | None = None
+    points: PointFinder | None = None
 
 
 @dataclass
@@ -75,15 +111,31 @@ class Valuation:
         values: The value of every determined symbol.
         gaps: By item id, why a definition has no value although everything it uses has one.
         disputes: Rival definitions.
-        clashes: Groups of items whose equations cannot all hold, in plan order.
+        clashes: Groups of items that cannot all hold.
         loops: Definitions that rest on each other in a circle and leave their symbols open.
+        dimensions: What is known of units; None where no unit is written.
+        gave_up: By symbol, why solving for it was broken off.
     """
 
     values: dict[str, Fraction] = field(default_factory=dict)
     gaps: dict[str, Gap] = field(default_factory=dict)
     disputes: list[Dispute] = field(default_factory=list)
-    clashes: list[tuple[str, ...]] = field(default_factory=list)
+    clashes: list[Clash] = field(default_factory=list)
     loops: list[tuple[str, ...]] = field(default_factory=list)
+    dimensions: Dimensions | None = None
+    gave_up: dict[str, str] = field(default_factory=dict)
+
+    def include(self, other: Valuation) -> None:
+        """Takes in what is known of other symbols and items."""
+        self.values.update(other.values)
+        self.gaps.update(other.gaps)
+        self.disputes += other.disputes
+        self.clashes += other.clashes
+        self.loops += other.loops
+        self.gave_up.update(other.gave_up)
+        if other.dimensions is not None:
+            self.dimensions = self.dimensions or Dimensions()
+            self.dimensions.include(other.dimensions)
 
 
 def relation_of(item: Item) -> Relation | None:
@@ -104,7 +156,7 @@ class State:
         closed: Symbols that will get no value: disputed, undefined, or part of a clash.
     """
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, own_units: Mapping[str, str] | None = None) -> None:
         self.plan = plan
         self.result = Valuation()
         self.values = self.result.values
@@ -113,9 +165,10 @@ class State:
         self.equations: list[Equation] = []
         self.closed: set[str] = set()
         self._readers: dict[str, list[str]] = {}
+        self.result.dimensions = infer_dimensions(plan.items, declared(plan.items) if own_units is None else own_units)
         for item in plan.items:
             relation = relation_of(item)
-            if relation is None or not relation.ops:
+            if relation is None or not relation.ops or self.mixes_units(item.id):
                 continue
             if item.kind == "S" and relation.defines is not None:
                 self._define(Definition(item.id, relation.defines, relation.terms[1], relation.uses))
@@ -141,6 +194,11 @@ class State:
                 if term.name not in self.links.definers:
                     told.add(term.name)
                     self._define(Definition(item_id, term.name, body, needed))
+
+    def mixes_units(self, item_id: str) -> bool:
+        """Whether an item says nothing of values, since its units do not fit or are not known."""
+        found = self.result.dimensions
+        return found is not None and (item_id in found.mismatches or item_id in found.undeclared)
 
     def settle(self, symbols: Iterable[str]) -> None:
         """Evaluates the definitions of these symbols and, whenever one gets a value, of those that use it."""
@@ -202,6 +260,23 @@ class State:
         """Symbols with definitions that have no value yet, nor any reason to have none."""
         return [s for s in self.definitions if s not in self.values and s not in self.closed]
 
+    def bounds(self, thorough: bool = False) -> list[tuple[str, Relation]]:
+        """Relations with open symbols that might have a value, if any of them is more than a plain equation.
+
+        Args:
+            thorough: Also where all of them are plain equations, of which linear algebra has said all but signs.
+        """
+        found = [
+            (item.id, relation)
+            for item in self.plan.items
+            if (relation := relation_of(item)) is not None
+            and not relation.symbols <= self.values.keys()
+            and relation.symbols.isdisjoint(self.closed)
+            and item.id not in self.result.gaps
+            and not self.mixes_units(item.id)
+        ]
+        return found if thorough or any(r.bent or not r.is_equation for _, r in found) else []
+
     def in_order(self, item_ids: Iterable[str]) -> tuple[str, ...]:
         """Ids in plan order, each once."""
         return tuple(sorted(set(item_ids), key=self.plan.positions.__getitem__))
@@ -230,7 +305,7 @@ class State:
 
     def finish(self) -> Valuation:
         """Names what is left open: circles, and rivals that cannot be told apart by value."""
-        clashing = {item_id for members in self.result.clashes for item_id in members}
+        clashing = {item_id for clash in self.result.clashes for item_id in clash.members}
         for group in self.circles():
             members = [d.item for s in group for d in self.definitions[s] if not d.uses.isdisjoint(group)]
             if clashing.isdisjoint(members):
@@ -242,28 +317,43 @@ class State:
         return self.result
 
 
-def valuate(plan: Plan, roots: RootFinder | None = None) -> Valuation:
+def valuate(
+    plan: Plan, solvers: Solvers = Solvers(), *, own_units: Mapping[str, str] | None = None, minimal: bool = True
+) -> Valuation:
     """Everything that a plan's relations determine.
 
     Args:
         plan: The plan.
-        roots: Solves single equations that are not linear; without it only linear systems are solved.
+        solvers: What solves equations that are not linear; without them only linear systems are solved.
+        own_units: Units of the plan's own, as :func:`~planneal.planner.dimensions.declared` gives them; None reads them
+            off the plan.
+        minimal: Whether contradictions are cut down to sets of which every proper subset is consistent; the test for
+            that calls without it, and then every group of equations is tested for signs, too.
     """
+    from .cores import minimise
+    from .joint import refute_jointly
     from .systems import solve_jointly
 
-    state = State(plan)
+    state = State(plan, own_units)
     state.settle_all()
     if state.stuck() or state.equations:
-        solve_jointly(state, roots)
-    return state.finish()
+        solve_jointly(state, solvers)
+    if not minimal or state.bounds():
+        refute_jointly(state, solvers, thorough=not minimal)
+    found = state.finish()
+    return minimise(plan, found, solvers, own_units) if minimal else found
 
 
 __all__ = [
+    "Clash",
     "Definition",
     "Dispute",
     "Equation",
+    "PointFinder",
+    "Points",
     "RootFinder",
     "Roots",
+    "Solvers",
     "State",
     "Valuation",
     "relation_of",

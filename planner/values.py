@@ -18,9 +18,9 @@ def _values(plan: Plan) -> dict[str, Fraction]:
 
 
 def plan_values(plan: Plan) -> dict[str, Fraction]:
-    """The exact value of every symbol that the plan determines by definitions and linear equations.
+    """The exact value, in base units, of every symbol that the plan determines.
 
-    Rival definitions that differ determine nothing. Equations that are not linear are left to the relations verifier.
+    By definitions, linear equations, and what bounds, assumptions and congruences leave as the only value. Rival definitions that differ determine nothing. Equations that are not linear are left to the relations verifier.
     """
     return dict(_values(plan))
 

@@ -30,6 +30,14 @@ def _constructors() -> Mapping[str, Callable[..., Any]]:
         "sqrt": sympy.sqrt,
         "min": sympy.Min,
         "max": sympy.Max,
+        "if": lambda condition, then, otherwise: sympy.Piecewise((then, condition), (otherwise, True)),
+        "and": sympy.And,
+        "=": sympy.Eq,
+        "!=": sympy.Ne,
+        "<": sympy.Lt,
+        "<=": sympy.Le,
+        ">": sympy.Gt,
+        ">=": sympy.Ge,
     }
 
 
@@ -48,14 +56,14 @@ def to_sympy(expression: Expression) -> Any:
 
 
 class Degrees(NamedTuple):
-    """Upper bounds on the degrees of a quotient of polynomials in one unknown."""
+    """Upper bounds on the total degrees of a quotient of polynomials."""
 
     above: int
     below: int
 
 
 def degrees(expression: Expression) -> Degrees | None:
-    """Degree bounds of an expression in its one symbol, or None where it is no quotient of polynomials."""
+    """Bounds on the total degree in all symbols, or None where the expression is no quotient of polynomials."""
     if isinstance(expression, Number):
         return Degrees(0, 0)
     if isinstance(expression, Symbol):

@@ -1,15 +1,16 @@
-"""A small memory keyed by identity, so that one pass over a plan serves every item's scope and verdict."""
+"""Small memories: by identity, so that one pass over a plan serves every item, and by content, across plans."""
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import Generic, TypeVar
 
 from ..planner.plan import Plan
 from ..planner.task import Task
 
 Value = TypeVar("Value")
+Source = TypeVar("Source")
 
 
 class PlanMemo(Generic[Value]):
@@ -36,6 +37,31 @@ class PlanMemo(Generic[Value]):
             return found[2]
         value = self._compute(task, plan)
         self._kept[key] = (task, plan, value)
+        while len(self._kept) > self._size:
+            self._kept.popitem(last=False)
+        return value
+
+
+class ContentMemo(Generic[Source, Value]):
+    """Remembers what a function gives by a key that says all it depends on, least recently used dropped first.
+
+    Args:
+        compute: What to remember the results of; its value must be a function of the key.
+        size: Most results that are kept.
+    """
+
+    def __init__(self, compute: Callable[[Source], Value], size: int = 1024) -> None:
+        self._compute = compute
+        self._size = size
+        self._kept: OrderedDict[Hashable, Value] = OrderedDict()
+
+    def __call__(self, key: Hashable, source: Source) -> Value:
+        """The value under the key, computed from the source where it is not held."""
+        found = self._kept.get(key)
+        if found is not None:
+            self._kept.move_to_end(key)
+            return found
+        value = self._kept[key] = self._compute(source)
         while len(self._kept) > self._size:
             self._kept.popitem(last=False)
         return value

@@ -12,19 +12,23 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 from typing import NamedTuple
 
-from ..planner.checks import RelationCheck
+from ..planner.checks import RelationCheck, UnitCheck
+from ..planner.components import relation_components
+from ..planner.cores import sub_plan
+from ..planner.dimensions import Dimensions, Mismatch, declared
 from ..planner.errors import ExpressionError
 from ..planner.evaluation import Checked, Gap, check_statement, shown, value_of
 from ..planner.expressions import Relation, parse_expression, symbols_of
 from ..planner.graph import closure, goal_roots, links
 from ..planner.plan import Item, Plan
 from ..planner.task import Task
-from ..planner.valuation import Dispute, Valuation, valuate
+from ..planner.units import read_declaration
+from ..planner.valuation import Clash, Dispute, Solvers, Valuation, relation_of, valuate
 from ..planner.verdicts import Verdict
 from ..planner.verifier import Judgement, Verifier
-from ..planner.witnesses import GOAL, Contradiction, Cycle, FalseEquality, Malformed, Undetermined, Violated
-from .memo import PlanMemo
-from .solving import real_roots
+from ..planner.witnesses import GOAL, Contradiction, Cycle, FalseEquality, Malformed, Undetermined, UnitMismatch, Violated
+from .memo import ContentMemo, PlanMemo
+from .solving import real_roots, solve_points
 
 BLOCKED_SCORE = 1.0
 """Score of a goal that fails only because something it rests on does: that is priced where it is."""
@@ -38,12 +42,14 @@ class Finding(NamedTuple):
         detail: The reason in words, the symbol, or the computation that is false.
         ids: The items that are involved, in plan order.
         values: The values that show it.
+        given: Items that those involved take their values from.
     """
 
     kind: str
     detail: str = ""
     ids: tuple[str, ...] = ()
     values: tuple[str, ...] = ()
+    given: tuple[str, ...] = ()
 
 
 class Findings(NamedTuple):
@@ -56,15 +62,17 @@ class Findings(NamedTuple):
 class _Reader:
     """Reads findings off a plan's valuation."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, known: Valuation) -> None:
         self._plan = plan
         self._links = links(plan)
-        self._known: Valuation = valuate(plan, real_roots)
-        self._disputes: dict[str, Dispute] = {i: d for d in self._known.disputes for i in d.members}
-        self._clashes = {i: members for members in self._known.clashes for i in members}
+        self._known = known
+        self._disputes: dict[str, Dispute] = {i: d for d in reversed(known.disputes) for i in d.members}
+        self._clashes: dict[str, Clash] = {i: c for c in reversed(known.clashes) for i in c.members}
         self._loops = {i: members for members in self._known.loops for i in members}
 
     def item(self, item: Item) -> Finding | None:
+        if isinstance(item.check, UnitCheck):
+            return _declaration(item.check.text)
         if not isinstance(item.check, RelationCheck):
             return None
         relation = item.check.relation
@@ -72,14 +80,19 @@ class _Reader:
             return Finding("malformed", _complaint(relation))
         if not relation.ops:
             return Finding("malformed", "needs a comparison")
+        if self._known.dimensions is not None:
+            flaw = _unit_flaw(self._known.dimensions, item.id)
+            if flaw is not None:
+                return flaw
         gap = self._known.gaps.get(item.id)
         if gap is not None and gap.kind != "inexact":
             return self._undefined(item, relation, gap)
         if item.id in self._disputes:
             dispute = self._disputes[item.id]
-            return Finding("contradiction", dispute.symbol, dispute.members, dispute.values)
+            return Finding("contradiction", dispute.symbol, dispute.members, dispute.values, dispute.given)
         if item.id in self._clashes:
-            return Finding("contradiction", "", self._clashes[item.id])
+            clash = self._clashes[item.id]
+            return Finding("contradiction", "", clash.members, (), clash.given)
         if item.id in self._loops:
             return Finding("cycle", "", self._loops[item.id])
         return self._checked(item, relation, check_statement(relation, self._known.values))
@@ -90,7 +103,8 @@ class _Reader:
         if checked.gap is not None:
             if checked.outcome == "fail":
                 return self._undefined(item, relation, checked.gap)
-            return Finding("open", checked.reason)
+            gave_up = next((self._known.gave_up[s] for s in sorted(relation.symbols) if s in self._known.gave_up), "")
+            return Finding("open", f"{checked.reason}: {gave_up}" if gave_up else checked.reason)
         if relation.is_equation and item.kind == "S":
             return Finding("false_equality", checked.statement, (), (checked.stated, checked.computed))
         return Finding("violated", self._at(relation) or checked.reason, self._definers(relation))
@@ -105,8 +119,11 @@ class _Reader:
     def _at(self, relation: Relation, symbols: Sequence[str] | None = None) -> str:
         """The values of the symbols, in order of appearance: ``wigs = 14, bolts = 7``."""
         names = symbols or dict.fromkeys(name for term in relation.terms for name in symbols_of(term))
-        values = self._known.values
-        return ", ".join(f"{name} = {shown(values[name])}" for name in names if name in values)
+        values, units = self._known.values, self._known.dimensions
+        if units is None:
+            return ", ".join(f"{name} = {shown(values[name])}" for name in names if name in values)
+        told = [(name, units.shown(values[name], units.symbols.get(name))) for name in names if name in values]
+        return ", ".join(f"{name} = {text}" for name, text in told)
 
     def _definers(self, relation: Relation) -> tuple[str, ...]:
         found = {i for symbol in relation.symbols for i in self._links.definers.get(symbol, ())}
@@ -121,8 +138,13 @@ class _Reader:
         except ExpressionError:
             return Finding("open", "the target cannot be read")
         value = value_of(expression, self._known.values)
+        units = self._known.dimensions
+        dimension = units.of(expression) if units is not None else None
+        if isinstance(dimension, Mismatch):
+            return Finding("unit_mismatch", values=dimension)
         if not isinstance(value, Gap):
-            return Finding("holds", f"{target} = {shown(value)}")
+            text = units.shown(value, dimension) if units is not None else shown(value)
+            return Finding("holds", f"{target} = {text}")
         if value.kind in ("undefined", "too large"):
             return Finding("malformed", value.reason)
         symbols = tuple(dict.fromkeys(symbols_of(expression)))
@@ -132,6 +154,8 @@ class _Reader:
 
     def _undetermined(self, symbol: str, items: dict[str, Finding]) -> Finding:
         """The goal has a source but no value: blocked by a flaw or a hole on the way, or left open by the relations."""
+        if symbol in self._known.gave_up:
+            return Finding("open", f"{symbol} has no value: {self._known.gave_up[symbol]}")
         on_the_way = closure(self._plan, goal_roots(self._plan))
         flawed = any(items[i].kind not in ("holds", "open") for i in on_the_way if i in items)
         if flawed or any(self._lacks(self._plan[item_id]) for item_id in on_the_way):
@@ -144,11 +168,73 @@ class _Reader:
         return bool(lacking) and not own
 
 
-def relation_findings(task: Task, plan: Plan) -> Findings:
-    """Everything the relations verifier sees in a plan."""
-    reader = _Reader(plan)
-    items = {item.id: found for item in plan.items if (found := reader.item(item)) is not None}
-    return Findings(items, reader.goal(items))
+SOLVERS = Solvers(real_roots, solve_points)
+"""What solves equations that are not linear."""
+
+
+class _Part(NamedTuple):
+    """What was found in one component: the items that share symbols."""
+
+    known: Valuation
+    items: dict[str, Finding]
+
+
+class _Component(NamedTuple):
+    items: list[Item]
+    own_units: dict[str, str]
+
+
+def _part(component: _Component) -> _Part:
+    plan = sub_plan(component.items)
+    known = valuate(plan, SOLVERS, own_units=component.own_units)
+    reader = _Reader(plan, known)
+    return _Part(known, {item.id: found for item in plan.items if (found := reader.item(item)) is not None})
+
+
+Parts = ContentMemo[_Component, _Part]
+"""Findings of components by their content: an edit elsewhere leaves them as they are."""
+
+
+def relation_findings(task: Task, plan: Plan, parts: Parts | None = None) -> Findings:
+    """Everything the relations verifier sees in a plan.
+
+    Args:
+        task: The task the plan is for.
+        plan: The plan.
+        parts: Components that were seen before cost a look-up here.
+    """
+    parts = parts or Parts(_part)
+    own = declared(plan.items)
+    whole = Valuation()
+    items: dict[str, Finding] = {}
+    for component in relation_components(plan):
+        units = own if own and any(map(_has_own_units, component)) else {}
+        key = (tuple((item.id, str(item.check)) for item in component), tuple(units.items()))
+        part = parts(key, _Component(component, units))
+        items.update(part.items)
+        whole.include(part.known)
+    return Findings(items, _Reader(plan, whole).goal(items))
+
+
+def _has_own_units(item: Item) -> bool:
+    relation = relation_of(item)
+    return relation is not None and bool(relation.own_units)
+
+
+def _declaration(text: str) -> Finding:
+    try:
+        read_declaration(text)
+    except ValueError as error:
+        return Finding("malformed", str(error))
+    return Finding("holds", text)
+
+
+def _unit_flaw(units: Dimensions, item_id: str) -> Finding | None:
+    if item_id in units.undeclared:
+        word = units.undeclared[item_id]
+        return Finding("malformed", f"{word} is no unit; a constraint may declare it: [unit: {word}]")
+    mismatch = units.mismatches.get(item_id)
+    return None if mismatch is None else Finding("unit_mismatch", values=mismatch)
 
 
 def _complaint(error: ExpressionError) -> str:
@@ -156,7 +242,7 @@ def _complaint(error: ExpressionError) -> str:
 
 
 def _verdict(item_id: str, finding: Finding) -> Verdict:
-    kind, detail, ids, values = finding
+    kind, detail, ids, values, given = finding
     if kind == "holds":
         return Verdict.ok(reason=detail)
     if kind == "open":
@@ -164,7 +250,9 @@ def _verdict(item_id: str, finding: Finding) -> Verdict:
     if kind == "malformed":
         return Verdict.failed(Malformed(item=item_id, reason=detail))
     if kind == "contradiction":
-        return Verdict.failed(Contradiction(members=ids, symbol=detail, values=values))
+        return Verdict.failed(Contradiction(members=ids, symbol=detail, values=values, given=given))
+    if kind == "unit_mismatch":
+        return Verdict.failed(UnitMismatch(item=item_id, left=values[0], right=values[1]))
     if kind == "cycle":
         return Verdict.failed(Cycle(members=ids))
     if kind == "false_equality":
@@ -185,10 +273,11 @@ class RelationsVerifier(Verifier):
     name = "relations"
     stage = 1
     trust = "exact"
-    decides = frozenset({"relation"})
+    decides = frozenset({"relation", "unit"})
 
     def __init__(self) -> None:
-        self._findings = PlanMemo(relation_findings)
+        parts = Parts(_part)
+        self._findings = PlanMemo(lambda task, plan: relation_findings(task, plan, parts))
 
     def scope(self, task: Task, plan: Plan, item_id: str) -> Hashable | None:
         """The item's (or the goal's) finding; None for items without a relation and goals without a target."""
