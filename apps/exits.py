@@ -18,6 +18,7 @@ from ..planner.errors import (
     OutOfScope,
     PlanError,
     PlannealError,
+    SandboxUnavailable,
     TraceError,
 )
 from .screen import clean
@@ -37,6 +38,7 @@ class Exit(IntEnum):
     EXTRA = 6
     SCOPE = 7
     DIVERGED = 8
+    SANDBOX = 9
     INTERRUPTED = 130
 
 
@@ -50,6 +52,7 @@ MEANING = {
     Exit.EXTRA: "an optional dependency is not installed",
     Exit.SCOPE: "the embedded model does not know this kind of task",
     Exit.DIVERGED: "a replay took another decision than its trace",
+    Exit.SANDBOX: "no sandbox isolates here, or a hostile program got out of one",
     Exit.INTERRUPTED: "interrupted; the best so far is printed",
 }
 
@@ -61,6 +64,7 @@ _CODES: tuple[tuple[type[PlannealError], Exit], ...] = (
     (ConfigError, Exit.USAGE),
     (TraceError, Exit.USAGE),
     (PlanError, Exit.USAGE),
+    (SandboxUnavailable, Exit.SANDBOX),
 )
 
 

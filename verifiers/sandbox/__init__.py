@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from .base import Call, CallResult, Capabilities, Job, Limits, Outcome, Sandbox
+from .bubblewrap import BubblewrapSandbox
+from .monty import MontySandbox
+from .select import EscalatingSandbox, default_sandbox
 
 __all__ = [
+    "BubblewrapSandbox",
     "Call",
     "CallResult",
     "Capabilities",
+    "EscalatingSandbox",
     "Job",
     "Limits",
+    "MontySandbox",
     "Outcome",
     "Sandbox",
+    "default_sandbox",
 ]

@@ -20,6 +20,7 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+import tempfile
 import time
 from collections.abc import Callable, Sequence
 from functools import lru_cache
@@ -31,6 +32,7 @@ from .children import CHILD, ChildSandbox
 
 _LIBRARIES = ("/lib", "/lib32", "/lib64", "/usr/lib", "/usr/lib64", "/etc/ld.so.cache")
 _INSIDE = "/sandbox"
+_OUTSIDE = ("/etc/passwd", "/bin/sh", "/usr/bin/env", "/proc", "/sys", "/run", "/var")
 _PROBE = """
 import ctypes, os, socket
 _c = ctypes.CDLL(None, use_errno=True)
@@ -141,6 +143,11 @@ class BubblewrapSandbox(ChildSandbox):
         wanted = [*_LIBRARIES, *sorted(library), self._python, *self._paths]
         return list(dict.fromkeys(path for path in wanted if os.path.exists(path)))
 
+    def _mounted(self, path: str) -> bool:
+        """Whether the path is there inside: something mounted, within it or above it."""
+        pairs = ((f"{path}/", f"{known}/") for known in self._readable())
+        return any(one.startswith(other) or other.startswith(one) for one, other in pairs)
+
     async def check(self) -> None:
         """Runs the probe inside, once.
 
@@ -157,11 +164,10 @@ class BubblewrapSandbox(ChildSandbox):
             raise SandboxUnavailable(str(self._checked))
 
     async def _probe(self) -> None:
-        outside = ["/etc/passwd", "/bin/sh", "/usr/bin/env", "/proc", "/sys", "/run", "/var", str(Path.cwd())]
-        open_paths = tuple(self._readable())
-        outside = [path for path in outside if not any(f"{path}/".startswith(f"{known}/") for known in open_paths)]
-        calls = (Call("probe", (outside,)),)
-        outcome = await self.run_unchecked(Job(_PROBE, calls, limits=Limits(wall_seconds=20.0)))
+        with tempfile.NamedTemporaryFile(prefix="planneal-probe-") as canary:
+            outside = [path for path in (*_OUTSIDE, canary.name) if not self._mounted(path)]
+            calls = (Call("probe", (outside,)),)
+            outcome = await self.run_unchecked(Job(_PROBE, calls, limits=Limits(wall_seconds=20.0)))
         if outcome.status != "ok" or outcome.results[0].status != "value":
             said = outcome.reason or (outcome.results[0].error if outcome.results else "")
             raise SandboxUnavailable(f"{self.name} does not work here: {said} {outcome.stdout.strip()[:200]}".strip())

@@ -44,9 +44,10 @@ class Child:
 
     Args:
         command: What is run; the number of the answers' descriptor is put in for ``{answers}``.
+        folder: Where it starts.
     """
 
-    def __init__(self, command: Sequence[str]) -> None:
+    def __init__(self, command: Sequence[str], folder: str = "/") -> None:
         theirs_in, request_end = os.pipe()
         output_end, theirs_out = os.pipe()
         answers_end, theirs_answers = os.pipe()
@@ -61,7 +62,7 @@ class Child:
                 stderr=theirs_out,
                 pass_fds=(theirs_answers,),
                 env=dict(ENVIRONMENT),
-                cwd="/",
+                cwd=folder,
                 start_new_session=True,
             )
         except OSError as error:
@@ -135,6 +136,7 @@ class ChildSandbox(Sandbox):
 
     name: str
     unsafe = False
+    folder = "/"
 
     def __init__(
         self, *, spare: int = 1, concurrency: int | None = None, clock: Callable[[], float] = time.perf_counter
@@ -213,11 +215,11 @@ class ChildSandbox(Sandbox):
             if child.alive:
                 return child
             child.kill()
-        return Child(self.command())
+        return Child(self.command(), self.folder)
 
     def _refill(self) -> None:
         while not self._closed and len(self._waiting) < self._spare:
-            self._waiting.append(Child(self.command()))
+            self._waiting.append(Child(self.command(), self.folder))
 
     def _outcome(self, answer: Answer, heard: Heard, seconds: float) -> Outcome:
         return Outcome(

@@ -8,6 +8,7 @@ machines that isolate as a whole (a throw-away container) and as the control in 
 from __future__ import annotations
 
 import sys
+import tempfile
 from collections.abc import Sequence
 
 from .base import Capabilities
@@ -19,6 +20,7 @@ class UnsafeSandbox(ChildSandbox):
 
     name = "unsafe"
     unsafe = True
+    folder = tempfile.gettempdir()
 
     def capabilities(self) -> Capabilities:
         """Time and memory of one process, and nothing else."""
