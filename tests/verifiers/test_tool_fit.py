@@ -84,7 +84,7 @@ DEFINITIONS = {
 
 
 def of(node):
-    return Schema(node, {"$defs": DEFINITIONS})
+    return Schema.of({"$defs": DEFINITIONS}, node)
 
 
 def unsound(sub, sup, answer):
@@ -169,8 +169,8 @@ def test_recursive_and_tangled_schemas_end():
     wide = {"anyOf": [{"type": "array", "items": {"$ref": "#/$defs/W"}}] * 12 + [{"type": "integer"}]}
     root = {"$defs": {"W": wide, "L": {"$ref": "#/$defs/L"}}}
     other = {"anyOf": [{"type": "array", "items": {"$ref": "#/$defs/W"}}] * 11 + [{"type": "string"}]}
-    assert fits(Schema({"$ref": "#/$defs/W"}, root), Schema(other, root)) is Fit.MAYBE
-    assert fits(Schema({"$ref": "#/$defs/L"}, root), Schema(TEXT, root)) is Fit.MAYBE
+    assert fits(Schema.of(root, {"$ref": "#/$defs/W"}), Schema.of(root, other)) is Fit.MAYBE
+    assert fits(Schema.of(root, {"$ref": "#/$defs/L"}), Schema.of(root, TEXT)) is Fit.MAYBE
 
 
 @pytest.mark.parametrize(

@@ -89,25 +89,46 @@ def pointed(root: Mapping[str, Any], ref: str) -> Node | None:
 
 
 @dataclass(frozen=True, eq=False)
+class Document:
+    """What references point into, with the validator that all of its schemas share.
+
+    Attributes:
+        root: The whole document.
+    """
+
+    root: Mapping[str, Any]
+
+    @cached_property
+    def validator(self) -> Any:
+        """The validator of the whole."""
+        return _validator_class()(self.root)
+
+
+@dataclass(frozen=True, eq=False)
 class Schema:
     """A schema and the document that its references point into.
 
     Attributes:
         node: The schema itself.
-        root: The whole document; the node where it stands alone.
+        document: Where it stands.
     """
 
     node: Node
-    root: Mapping[str, Any]
+    document: Document
 
     @classmethod
-    def of(cls, document: Mapping[str, Any]) -> Schema:
-        """A whole document."""
-        return cls(document, document)
+    def of(cls, root: Mapping[str, Any], node: Node | None = None) -> Schema:
+        """A whole document, or a schema that stands in it."""
+        return cls(root if node is None else node, Document(root))
+
+    @property
+    def root(self) -> Mapping[str, Any]:
+        """The whole document."""
+        return self.document.root
 
     def child(self, node: Any) -> Schema:
         """Another schema of the same document."""
-        return Schema(node if isinstance(node, bool | Mapping) else True, self.root)
+        return Schema(node if isinstance(node, bool | Mapping) else True, self.document)
 
     @property
     def anything(self) -> bool:
@@ -125,7 +146,7 @@ class Schema:
 
     @cached_property
     def _validator(self) -> Any:
-        return _validator_class()(self.root).evolve(schema=self.node)
+        return self.document.validator.evolve(schema=self.node)
 
     def accepts(self, instance: Any) -> bool:
         """Whether a JSON value is valid."""
@@ -191,4 +212,4 @@ def brief(text: str, limit: int = 200) -> str:
     return line if len(line) <= limit else line[: limit - 3] + "..."
 
 
-__all__ = ["CONSTRAINING", "TYPE_KEYWORDS", "Node", "Schema", "brief", "checked", "pointed"]
+__all__ = ["CONSTRAINING", "TYPE_KEYWORDS", "Document", "Node", "Schema", "brief", "checked", "pointed"]

@@ -150,7 +150,7 @@ def type_of(value: Value, of: TypeOf) -> Schema:
     """
     documents: dict[str, Any] = {}
     node = _node(value, of, documents)
-    return Schema(node, {"$defs": documents})
+    return Schema.of({"$defs": documents}, node)
 
 
 def _node(value: Value, of: TypeOf, documents: dict[str, Any]) -> Any:
