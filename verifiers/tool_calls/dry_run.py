@@ -26,6 +26,7 @@ from ...planner.task import Task
 from ...planner.verdicts import Verdict
 from ...planner.verifier import Judgement, Verifier
 from ...planner.witnesses import BadArgument, Malformed, ToolError, UnknownTool, UnresolvedReference, Witness
+from ..memo import PlanMemo
 from .rules import CallLimits
 from .schemas import brief
 from .static import OPEN_SCORE, ToolCallVerifier
@@ -131,12 +132,13 @@ class DryRunVerifier(Verifier):
         self._toolbox = toolbox
         self._fresh = fresh or (lambda: None)
         self._tool_timeout = tool_timeout
+        self._sequences = PlanMemo(lambda task, plan: CallSequence(plan))
         self._hanging: list[threading.Thread] = []  # threads cannot be killed: they are counted, and the count bounded
         self.version = f"{version}-{hashlib.sha256(toolbox.digest.encode()).hexdigest()[:16]}"
 
     def scope(self, task: Task, plan: Plan, item_id: str) -> Hashable | None:
         """The calls up to and including this one."""
-        steps = CallSequence(plan).steps
+        steps = self._sequences(task, plan).steps
         place = next((index for index, step in enumerate(steps) if step.id == item_id), None)
         return None if place is None else tuple((step.id, step.text) for step in steps[: place + 1])
 
@@ -146,7 +148,7 @@ class DryRunVerifier(Verifier):
         Raises:
             VerifierError: A tool gave no result in time, or one that its own schema does not allow, or ``fresh`` broke.
         """
-        sequence = CallSequence(plan)
+        sequence = self._sequences(task, plan)
         last = max(index for index, step in enumerate(sequence.steps) if step.id in item_ids)
         ran = await self._run(sequence, last)
         return Judgement({item_id: ran[item_id].verdict for item_id in item_ids})

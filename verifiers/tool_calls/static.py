@@ -88,15 +88,14 @@ class CallReader:
     def problems(self, item: str, call: CallExpression, links: Sequence[Link]) -> Problem:
         """Everything that is wrong with a call, or cannot be told: its tool, its references, its arguments."""
         tool = self.toolbox.get(call.name)
-        if tool is None:
-            nearest = self.toolbox.nearest(call.name)
-            return Problem((UnknownTool(item=item, tool=call.name, nearest=nearest),))
         looked = {ref: self._look(ref, links) for ref in dict.fromkeys(call.references)}
         lost = tuple(
             UnresolvedReference(item=item, reference=str(ref), reason=why)
             for ref, found in looked.items()
             if not found.found and (why := found.missing)
         )
+        if tool is None:
+            return Problem((UnknownTool(item=item, tool=call.name, nearest=self.toolbox.nearest(call.name)), *lost))
         doubts = tuple(f"{ref}: {found.missing}" for ref, found in looked.items() if found.found and found.missing)
         checked = _arguments(item, tool, call, looked)
         return Problem((*lost, *checked.witnesses), (*doubts, *checked.doubts))
