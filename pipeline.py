@@ -26,10 +26,12 @@ from .planner.schedules import Schedule
 from .planner.task import Task
 from .planner.verifier import Verifier
 from .proposers import Drafter, EditWriter, Mixture
+from .proposers.registry import load_proposer
 from .run import Result, Run
 from .settings import Settings
 from .verifiers import SelfCheckVerifier
 from .verifiers import default_verifiers as exact_verifiers
+from .verifiers.registry import load_verifiers, resolved
 
 T = TypeVar("T")
 
@@ -73,9 +75,9 @@ class Pipeline:
         model: A model string (``embedded``, ``openai/NAME``, ``hf/PATH``) or a language model.
         settings: What may be tuned.
         prompts: A prompt set, or a folder whose ``ROLE.j2`` files replace shipped prompts.
-        verifiers: Verifiers instead of the default ones. One with a ``with_model`` method
-            is bound to the metered model.
-        proposer: Makes the proposer instead of :func:`default_proposer`.
+        verifiers: Verifiers, or names of shipped or installed ones, instead of those that the settings name;
+            ``"default"`` stands for the default ones. One with a ``with_model`` method is bound to the metered model.
+        proposer: Makes the proposer instead of :func:`default_proposer`, or the name of an installed one.
         drafter: Makes the drafter instead of :func:`default_drafter`.
         answerer: Makes the answer decoder instead of :func:`default_answerer`.
         rule: An acceptance rule instead of the one that the settings name.
@@ -83,7 +85,7 @@ class Pipeline:
         clock: Seconds, injected.
 
     Raises:
-        ConfigError: The model string or a setting is wrong.
+        ConfigError: The model string, a name or a setting is wrong.
         MissingExtra: The model needs an optional dependency.
     """
 
@@ -93,8 +95,8 @@ class Pipeline:
         *,
         settings: Settings | None = None,
         prompts: PromptSet | str | Path | None = None,
-        verifiers: Sequence[Verifier] | None = None,
-        proposer: ProposerFactory = default_proposer,
+        verifiers: Sequence[Verifier | str] | None = None,
+        proposer: ProposerFactory | str = default_proposer,
         drafter: DrafterFactory = default_drafter,
         answerer: AnswererFactory = default_answerer,
         rule: AcceptanceRule | None = None,
@@ -105,8 +107,9 @@ class Pipeline:
         self.settings = settings or Settings()
         dialect = self.model.capabilities.dialect
         self.prompts = prompts if isinstance(prompts, PromptSet) else PromptSet.load(dialect, prompts)
-        self.verifiers = verifiers
-        self.proposer = proposer
+        self.verifiers: Sequence[Verifier | str] = self.settings.verifiers if verifiers is None else verifiers
+        self._named = load_verifiers(self.verifiers)
+        self.proposer = load_proposer(proposer) if isinstance(proposer, str) else proposer
         self.drafter = drafter
         self.answerer = answerer
         self.clock = clock
@@ -123,7 +126,7 @@ class Pipeline:
 
     def judges(self, model: LanguageModel) -> Sequence[Verifier]:
         """The verifiers of a run, the default ones unless others were given."""
-        return self.verifiers if self.verifiers is not None else default_verifiers(model, self.prompts, self.settings)
+        return resolved(self.verifiers, self._named, lambda: default_verifiers(model, self.prompts, self.settings))
 
     def stream(
         self, task: Task | str, *, budget: Budget | None = None, seed: int = 0, trace: str | Path | None = None

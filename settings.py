@@ -36,6 +36,8 @@ class Settings(BaseModel):
         floor: Exploration floor of the mixture.
         reaction: How fast operator weights adapt; 0 freezes them.
         prune: Whether unused own items are deleted.
+        verifiers: Names of the verifiers, shipped or added by installed packages; ``default`` stands for the exact ones
+            and the self-check.
         self_check: Whether the model judges its own items: ``auto`` does where it can score text.
         refresh_after: Rejections in a row after which noisy verdicts on the incumbent are drawn afresh.
         delayed: Stages before which a proposal must be accepted by a draw of its own (delayed acceptance), for instance
@@ -58,6 +60,7 @@ class Settings(BaseModel):
     floor: float = Field(default=0.05, ge=0, le=1)
     reaction: float = Field(default=0.2, ge=0, le=1)
     prune: bool = True
+    verifiers: tuple[str, ...] = Field(default=("default",), min_length=1)
     self_check: Literal["auto", "on", "off"] = "auto"
     refresh_after: int = Field(default=5, ge=0)
     delayed: tuple[int, ...] = ()

@@ -110,7 +110,7 @@ def read_settings(path: Path | None, **given: Any) -> Settings:
 
     Args:
         path: A ``.toml`` or ``.json`` file with the fields of :class:`~planneal.settings.Settings`.
-        **given: ``rule``, ``schedule``, ``chains``, ``max_steps``; None where not given.
+        **given: ``rule``, ``schedule``, ``chains``, ``max_steps``, ``verifiers``; None where not given.
 
     Raises:
         ConfigError: The file cannot be read, or a field is unknown or out of range.

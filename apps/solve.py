@@ -84,6 +84,10 @@ def solve(
     ] = None,
     chains: Annotated[int | None, typer.Option(metavar="N", help="Chains side by side (default 1).")] = None,
     max_steps: Annotated[int | None, typer.Option(metavar="N", help="Most steps per chain (default 48).")] = None,
+    verifier: Annotated[
+        list[str] | None,
+        typer.Option("--verifier", metavar="NAME", help="Verifier instead of the default ones; repeatable."),
+    ] = None,
     prompts: Prompts = None,
     trace: Annotated[
         Path | None, typer.Option("--trace", metavar="FILE", help="Records the run as JSON lines, to a new file.")
@@ -102,7 +106,9 @@ def solve(
         if question is not None and from_environment(ctx, "file"):
             file = None
         task = read_task(ctx, read_question(question, file), constraint or [], target, goal)
-        tuned = read_settings(settings, rule=rule, schedule=schedule, chains=chains, max_steps=max_steps)
+        tuned = read_settings(
+            settings, rule=rule, schedule=schedule, chains=chains, max_steps=max_steps, verifiers=verifier or None
+        )
         budget = Budget(
             tokens=budget_tokens, completion_tokens=budget_completion_tokens, calls=budget_calls, seconds=budget_seconds
         )

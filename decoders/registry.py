@@ -1,10 +1,15 @@
-"""Model strings: ``embedded``, ``openai/NAME``, ``hf/PATH``. Backends are imported only when they are asked for."""
+"""Model strings: ``embedded``, ``openai/NAME``, ``hf/PATH``. Backends are imported only when they are asked for.
+
+Installed packages add providers by entry points (group ``planneal.models``): ``mine/NAME`` calls the factory ``mine``
+with ``NAME`` and the options. They cannot take the names of the shipped ones.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
 from ..planner.errors import ConfigError
+from ..planner.plugins import make_part, plugin_names
 from .base import LanguageModel
 
 
@@ -18,6 +23,7 @@ def load_model(model: str | LanguageModel, **options: Any) -> LanguageModel:
 
     Raises:
         ConfigError: The string names no known provider, or no model.
+        PluginError: The package that adds the provider is broken.
         MissingExtra: The backend's optional dependency is not installed.
     """
     if isinstance(model, LanguageModel):
@@ -35,4 +41,8 @@ def load_model(model: str | LanguageModel, **options: Any) -> LanguageModel:
         from .hf_backend import HFModel
 
         return HFModel.load(name, **options)
-    raise ConfigError(f"no model {model!r}; use embedded, openai/NAME or hf/PATH")
+    added = [other for other in plugin_names("planneal.models") if other not in ("embedded", "openai", "hf")]
+    if provider in added:
+        return make_part("planneal.models", provider, LanguageModel, name, **options)  # type: ignore[type-abstract]
+    known = ", ".join(["embedded", "openai/NAME", *(f"{other}/NAME" for other in added)])
+    raise ConfigError(f"no model {model!r}; use {known} or hf/PATH")

@@ -174,7 +174,7 @@ def classes(table: Table) -> Counter[tuple[str, str]]:
 def report(name: str, recorded: Sequence[Sample], opinions: Sequence[Opinion]) -> Iterator[str]:
     """The lines of a report: two rows and the classes of disagreement."""
     for which in ("answer", "whole"):
-        table = compare(recorded, which, opinions)  # type: ignore[arg-type]
+        table = compare(recorded, which, opinions)
         cells = table.cells
         unread = cells["unparsed", True] + cells["unparsed", False]
         gave_up = sum(opinion.faults == ("gave up",) for opinion in opinions)
