@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from ..planner.verifier import Verifier
 from .order import OrderVerifier
+from .pairwise import PairwiseJudge
 from .relations import RelationsVerifier
 from .self_check import SelfCheckVerifier
 from .structure import StructureVerifier
+from .tool_calls import DryRunVerifier, ToolCallVerifier
 
 
 def default_verifiers() -> tuple[Verifier, ...]:
@@ -15,10 +17,13 @@ def default_verifiers() -> tuple[Verifier, ...]:
 
 
 __all__ = [
+    "DryRunVerifier",
     "OrderVerifier",
+    "PairwiseJudge",
     "RelationsVerifier",
     "SelfCheckVerifier",
     "StructureVerifier",
+    "ToolCallVerifier",
     "Verifier",
     "default_verifiers",
 ]

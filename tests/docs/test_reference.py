@@ -70,7 +70,7 @@ def test_edits_in_the_pages_apply_one_after_another_and_cover_every_operator():
 
 def test_check_kinds_are_all_listed():
     kinds = {re.search(r"`([a-z]+)`", row[1])[1] for row in rows(page("notation.md"), "form")}
-    assert kinds == {"relation", "order", "test", "call"} <= set(_KINDS)
+    assert kinds == {"relation", "order", "test", "call", "calls"} <= set(_KINDS)
 
 
 def test_limits_are_the_constants():
@@ -118,6 +118,11 @@ EXAMPLES = {
     "doubtful": {"item": "S4"},
     "unused": {"item": "S4"},
     "locked_changed": {"item": "C1", "missing": True},
+    "unknown_tool": {"item": "S2", "tool": "get_oder", "nearest": ("get_order",)},
+    "bad_argument": {"item": "S2", "tool": "get_order", "argument": "id", "problem": "is missing"},
+    "unresolved_reference": {"item": "S2", "reference": "$S5.id", "reason": "S5 comes later"},
+    "call_limit": {"item": "S3", "rule": "login before get_order", "detail": "no login before it"},
+    "tool_error": {"item": "S2", "call": "get_order(id=7)", "message": "KeyError: 7"},
 }
 
 
