@@ -17,7 +17,7 @@ import copy
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -25,142 +25,8 @@ import numpy as np
 
 from ..planner.verdicts import Verdict
 from ..verifiers.tool_calls import ToolCallVerifier
-from ..verifiers.tool_calls.nestful import RESULT, read_row, to_toolbox
-
-FILES = ("executable", "non-executable-glaive", "non-executable-sgd")
-Raw = dict[str, Any]
-_REFERENCE = re.compile(r"\$(var[0-9]+)((?:\.[^.$\[\]]+|\[[0-9]+\])*)\$")
-_PYTHON: Mapping[str, tuple[type, ...]] = {
-    "string": (str,),
-    "number": (int, float),
-    "integer": (int,),
-    "boolean": (bool,),
-    "array": (list,),
-    "object": (dict,),
-}
-
-
-class Sample(NamedTuple):
-    """One file of NESTFUL: its rows and its specs, as they are."""
-
-    name: str
-    rows: list[Raw]
-    specs: list[Raw]
-
-
-def samples(folder: Path) -> Iterator[Sample]:
-    """The files of a folder.
-
-    Raises:
-        OSError: A file is not there.
-    """
-    for name in FILES:
-        read = [json.loads((folder / f"{name}-{part}.json").read_text(encoding="utf-8")) for part in ("data", "spec")]
-        yield Sample(name, *read)
-
-
-class Lookups:
-    """The second reader: defects of raw calls, by plain look-ups in the raw specs.
-
-    Args:
-        specs: The specs; of two with one name the first counts.
-    """
-
-    def __init__(self, specs: list[Raw]) -> None:
-        self._specs = {spec["name"]: spec for spec in reversed(specs)}
-
-    def arguments(self, tool: str) -> dict[str, Raw]:
-        """What a tool takes, by name."""
-        places = ("query_parameters", "path_parameters", "parameters", "arguments")
-        return {name: spec for place in places for name, spec in self._specs[tool].get(place, {}).items()}
-
-    def __contains__(self, tool: str) -> bool:
-        return tool in self._specs
-
-    def kind(self, spec: Any) -> str:
-        """The type that a spec names, in JSON's words; empty where it names none."""
-        if isinstance(spec, str):
-            spec = {"type": spec}
-        name = str(spec.get("type", "")).lower()
-        if not name and ("allowed_values" in spec or "possible_values" in spec):
-            return "string"
-        name = {"float": "number", "enum": "string"}.get(name, "string" if name.startswith("date") else name)
-        return name if name in _PYTHON else ""
-
-    def defects(self, call: Raw, earlier: Mapping[str, str]) -> set[str]:
-        """What is wrong with a call.
-
-        Args:
-            call: The call.
-            earlier: Tools by label, of the calls before it.
-        """
-        found: set[str] = set()
-        gathers = call["name"] == RESULT
-        if not gathers and call["name"] not in self:
-            return {"tool not in the specs"}
-        listed = {} if gathers else self.arguments(call["name"])
-        for name, spec in listed.items():
-            if spec.get("required") is True and name not in call["arguments"]:
-                found.add("required argument left out")
-        for name, value in call["arguments"].items():
-            if not gathers and name not in listed:
-                found.add("argument not in the spec")
-            found |= self._value(value, listed.get(name, {}), earlier)
-        return found
-
-    def _value(self, value: Any, spec: Any, earlier: Mapping[str, str]) -> set[str]:
-        kind = self.kind(spec)
-        if isinstance(value, str) and (whole := _REFERENCE.fullmatch(value)):
-            return self._reference(whole, kind, earlier)
-        if isinstance(value, str) and _REFERENCE.search(value):
-            lost = {defect for ref in _REFERENCE.finditer(value) for defect in self._reference(ref, "", earlier)}
-            return lost | ({"text where another type is asked"} if kind not in ("", "string") else set())
-        if kind and (not isinstance(value, _PYTHON[kind]) or (isinstance(value, bool) and kind != "boolean")):
-            return {"value of another type than the spec's"}
-        allowed = next((spec[key] for key in ("enum", "allowed_values", "possible_values") if spec.get(key)), None)
-        if isinstance(allowed, list) and value not in allowed:
-            return {"value that the spec does not list"}
-        inner = spec.get("items", {}) if kind == "array" else {}
-        if isinstance(value, list):
-            return {defect for item in value for defect in self._value(item, inner, earlier)}
-        fields = spec.get("properties", {}) if kind == "object" else {}
-        if isinstance(value, dict):
-            return {d for name, item in value.items() for d in self._value(item, fields.get(name, {}), earlier)}
-        return set()
-
-    def _reference(self, ref: re.Match[str], kind: str, earlier: Mapping[str, str]) -> set[str]:
-        if ref[1] not in earlier:
-            return {"reference to no earlier call"}
-        if earlier[ref[1]] not in self:
-            return set()  # nothing is known of the result
-        spec: Any = {"type": "object", "properties": self._specs[earlier[ref[1]]]["output_parameters"]}
-        for name, place in re.findall(r"\.([^.\[]+)|\[([0-9]+)\]", ref[2]):
-            inside = spec.get("properties") if isinstance(spec, dict) else None
-            if place:
-                if self.kind(spec) != "array":
-                    return {"field that the spec of the result does not have"}
-                spec = spec.get("items", {})
-            elif inside:
-                if name not in inside:
-                    return {"field that the spec of the result does not have"}
-                spec = inside[name]
-            elif self.kind(spec) not in ("", "object"):
-                return {"field that the spec of the result does not have"}
-            else:
-                spec = {}
-        given = self.kind(spec)
-        if given and kind and given != kind and {given, kind} != {"integer", "number"}:
-            return {"result of another type than the argument's"}
-        return set()
-
-
-def labelled(calls: list[Raw]) -> Iterator[tuple[Raw, dict[str, str]]]:
-    """Each call with the tools by label before it; a label that is taken stays with its first call."""
-    earlier: dict[str, str] = {}
-    for call in calls:
-        yield call, dict(earlier)
-        if isinstance(call.get("label"), str):
-            earlier.setdefault(call["label"], call["name"])
+from ..verifiers.tool_calls.nestful import read_row, to_toolbox
+from .nestful_lookups import REFERENCE, Lookups, Raw, Sample, labelled, samples
 
 
 def verdicts(verifier: ToolCallVerifier, row: Raw) -> dict[str, Verdict]:
@@ -189,7 +55,8 @@ def _changed(row: Raw, place: int, **changes: Any) -> Spoilt:
     return Spoilt(place, place, spoilt)
 
 
-def _pick(rng: np.random.Generator, found: list[Any]) -> Any:
+def _pick(rng: np.random.Generator, found: Sequence[Any]) -> Any:
+    """One of them, or None where there is none."""
     return found[int(rng.integers(len(found)))] if found else None
 
 
@@ -199,9 +66,10 @@ def _known(row: Raw, specs: Lookups) -> list[tuple[int, Raw]]:
 
 def unknown_tool(rng: np.random.Generator, row: Raw, specs: Lookups) -> Spoilt | None:
     """One letter of a tool's name is lost."""
-    place, call = _pick(rng, _known(row, specs)) or (None, None)
-    if call is None:
+    picked = _pick(rng, _known(row, specs))
+    if picked is None:
         return None
+    place, call = picked
     cut = int(rng.integers(1, len(call["name"])))
     name = call["name"][:cut] + call["name"][cut + 1 :]
     return None if name in specs else _changed(row, place, name=name)
@@ -215,9 +83,10 @@ def dropped_argument(rng: np.random.Generator, row: Raw, specs: Lookups) -> Spoi
         for name, spec in specs.arguments(call["name"]).items()
         if spec.get("required") is True and name in call["arguments"]
     ]
-    place, call, name = _pick(rng, required) or (None, None, None)
-    if call is None:
+    picked = _pick(rng, required)
+    if picked is None:
         return None
+    place, call, name = picked
     return _changed(row, place, arguments={key: value for key, value in call["arguments"].items() if key != name})
 
 
@@ -226,25 +95,31 @@ def _references(row: Raw) -> list[tuple[int, str, re.Match[str]]]:
         (place, name, whole)
         for place, call in enumerate(row["output"])
         for name, value in call["arguments"].items()
-        if isinstance(value, str) and (whole := _REFERENCE.fullmatch(value))
+        if isinstance(value, str) and (whole := REFERENCE.fullmatch(value))
     ]
 
 
-def _referring(row: Raw, place: int, name: str, text: str) -> Spoilt:
-    return _changed(row, place, arguments={**row["output"][place]["arguments"], name: text})
+def _referring(row: Raw, place: int, name: str, value: Any) -> Spoilt:
+    return _changed(row, place, arguments={**row["output"][place]["arguments"], name: value})
 
 
 def dangling_step(rng: np.random.Generator, row: Raw, specs: Lookups) -> Spoilt | None:
     """A reference names a call that is not there."""
-    place, name, ref = _pick(rng, _references(row)) or (None, None, None)
-    return None if ref is None else _referring(row, place, name, f"$var99{ref[2]}$")
+    picked = _pick(rng, _references(row))
+    if picked is None:
+        return None
+    place, name, ref = picked
+    return _referring(row, place, name, f"$var99{ref[2]}$")
 
 
 def dangling_field(rng: np.random.Generator, row: Raw, specs: Lookups) -> Spoilt | None:
     """A reference names a field that the result does not have."""
     named = [found for found in _references(row) if found[2][2] and not found[2][2].endswith("]")]
-    place, name, ref = _pick(rng, named) or (None, None, None)
-    return None if ref is None else _referring(row, place, name, f"${ref[1]}{ref[2]}_x$")
+    picked = _pick(rng, named)
+    if picked is None:
+        return None
+    place, name, ref = picked
+    return _referring(row, place, name, f"${ref[1]}{ref[2]}_x$")
 
 
 def forward_reference(rng: np.random.Generator, row: Raw, specs: Lookups) -> Spoilt | None:
@@ -253,9 +128,10 @@ def forward_reference(rng: np.random.Generator, row: Raw, specs: Lookups) -> Spo
     pairs = [
         (place, labels.index(ref[1])) for place, _, ref in _references(row) if ref[1] in labels[:place]
     ]  # the last call has no label, and may be moved as well
-    place, source = _pick(rng, pairs) or (None, None)
-    if place is None:
+    picked = _pick(rng, pairs)
+    if picked is None:
         return None
+    place, source = picked
     spoilt = copy.deepcopy(row)
     spoilt["output"].insert(source, spoilt["output"].pop(place))
     return Spoilt(place, source, spoilt)
@@ -272,15 +148,16 @@ def wrong_type(rng: np.random.Generator, row: Raw, specs: Lookups) -> Spoilt | N
         and (kind := specs.kind(spec))
         and "$var" not in json.dumps(call["arguments"][name])
     ]
-    place, name, value = _pick(rng, literals) or (None, None, None)
-    return None if place is None else _referring(row, place, name, value)
+    picked = _pick(rng, literals)
+    return None if picked is None else _referring(row, *picked)
 
 
 def harmless(rng: np.random.Generator, row: Raw, specs: Lookups) -> Spoilt | None:
     """The control: the arguments of a call in another order."""
-    place, call = _pick(rng, [(p, c) for p, c in enumerate(row["output"]) if len(c["arguments"]) > 1]) or (None, None)
-    if call is None:
+    picked = _pick(rng, [(p, c) for p, c in enumerate(row["output"]) if len(c["arguments"]) > 1])
+    if picked is None:
         return None
+    place, call = picked
     return _changed(row, place, arguments=dict(reversed(call["arguments"].items())))
 
 

@@ -23,7 +23,8 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, SerializeAsAny, field_validator
 
-from .calls import CallExpression, parse_call
+from .call_parser import parse_call
+from .calls import CallExpression
 from .errors import CallError, ConfigError, ExpressionError
 from .expressions import Relation, parse_relation
 from .frozen import Frozen

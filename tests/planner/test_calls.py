@@ -7,9 +7,8 @@ import time
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from planneal.planner.call_parser import MAX_CALL_CHARS, MAX_CALL_DEPTH, parse_call
 from planneal.planner.calls import (
-    MAX_CALL_CHARS,
-    MAX_CALL_DEPTH,
     Array,
     CallExpression,
     Join,
@@ -17,7 +16,6 @@ from planneal.planner.calls import (
     Reference,
     Scalar,
     format_call,
-    parse_call,
 )
 from planneal.planner.checks import CallCheck, parse_check
 from planneal.planner.errors import CallError

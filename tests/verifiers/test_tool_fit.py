@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from planneal.planner.calls import parse_call
+from planneal.planner.call_parser import parse_call
 from planneal.planner.errors import ConfigError
 from planneal.verifiers.tool_calls import fit as fit_module
 from planneal.verifiers.tool_calls.fit import Fit, fits

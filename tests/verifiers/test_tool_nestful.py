@@ -9,16 +9,8 @@ from pathlib import Path
 import numpy as np
 import planneal
 import pytest
-from planneal.experiments.bench_tool_calls import (
-    CORRUPTIONS,
-    FILES,
-    Lookups,
-    Sample,
-    labelled,
-    measure,
-    samples,
-    verdicts,
-)
+from planneal.experiments.bench_tool_calls import CORRUPTIONS, measure, verdicts
+from planneal.experiments.nestful_lookups import FILES, Lookups, Sample, labelled, samples
 from planneal.planner.calls import Join, Reference, Scalar
 from planneal.planner.notation import format_plan, parse_plan
 from planneal.verifiers.tool_calls import ToolCallVerifier

@@ -11,7 +11,8 @@ from collections.abc import Hashable, Iterator, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
-from ...planner.calls import CallExpression, Object, Reference, Value, format_value, parse_call
+from ...planner.call_parser import parse_call
+from ...planner.calls import CallExpression, Object, Reference, Value, format_value
 from ...planner.checks import CallCheck
 from ...planner.errors import CallError
 from ...planner.plan import Item, Plan
