@@ -16,7 +16,14 @@ from planneal.planner.notation import parse_plan
 from planneal.planner.plan import Item
 from planneal.planner.task import Task
 from planneal.planner.verifier import VerdictCache
-from planneal.verifiers.tool_calls import DryRunVerifier, from_functions, from_specs, tool_call_verifiers
+from planneal.verifiers.tool_calls import (
+    CallLimits,
+    DryRunVerifier,
+    ToolCallVerifier,
+    from_functions,
+    from_specs,
+    tool_call_verifiers,
+)
 from planneal.verifiers.tool_calls.dry_run import MAX_HANGING
 from typing_extensions import TypedDict
 
@@ -315,3 +322,18 @@ def test_an_edit_at_the_end_runs_anew_but_judges_one():
     asyncio.run(verifier.assess(TASK, plan, cache=cache))
     edited = apply(plan, Replace(item=Item(id="S2", check='call: note(text="b")')))
     assert asyncio.run(verifier.assess(TASK, edited, cache=cache)).judged == ("S2",)
+
+
+def test_both_verifiers_keep_the_laws_of_verifiers():
+    from planneal.testing import Case, check_verifier
+
+    texts = (
+        'S1: [call: look(sku="nut")]\nS2: [call: sell(sku=$S1.sku)]\nC1: [calls: at most 1]',
+        "S1: [call: sell(sku=1)]\nS2: [call: note(text=$S1)]",
+        'S2: [call: sell(sku=$S1.sku)]\nS1: [call: look(sku="nut")]',
+    )
+    cases = [Case(TASK, parse_plan("goal: g\n" + text)) for text in texts]
+    other = from_functions(Shop.look)
+    static = [ToolCallVerifier(TOOLS), ToolCallVerifier(TOOLS, CallLimits(max_calls=1)), ToolCallVerifier(other)]
+    check_verifier(static[0], cases, variants=static[1:]).require()
+    check_verifier(DryRunVerifier(TOOLS, Shop), cases, variants=[DryRunVerifier(other, Shop)]).require()
