@@ -108,21 +108,36 @@ class Tally:
 
 
 async def tally(
-    sandbox: Sandbox, rows: Sequence[Row], *, count: int, seed: int, limits: Limits, told: Callable[[int], None]
+    sandbox: Sandbox,
+    rows: Sequence[Row],
+    *,
+    count: int,
+    seed: int,
+    limits: tuple[Limits, Limits],
+    told: Callable[[int], None],
 ) -> Tally:
-    """Judges every canonical solution and its mutants, which are drawn from a stream of their own for each row."""
+    """Judges every canonical solution and its mutants, which are drawn from a stream of their own for each row.
+
+    Args:
+        sandbox: Where they run.
+        rows: The rows.
+        count: Mutants for each row.
+        seed: Seed of the draws.
+        limits: Of a run of a canonical solution, and of a mutant.
+        told: Is told the number of each row.
+    """
     found = Tally()
     for index, row in enumerate(rows):
         told(index)
         found.rows += 1
-        judged = await judge(sandbox, row.source, row.tests, limits)
+        judged = await judge(sandbox, row.source, row.tests, limits[0])
         found.canonical[judged.outcome, judged.trust] += 1
         if judged.outcome != "pass":
             found.wrong.append(f"{row.name}: {judged.outcome} ({judged.trust}): {judged.reason}")
         drawn = mutants(row.source, count, np.random.default_rng([seed, index]))
         found.few += len(drawn) < count
         for mutant in drawn:
-            judged = await judge(sandbox, mutant, row.tests, limits)
+            judged = await judge(sandbox, mutant, row.tests, limits[1])
             found.mutated[judged.outcome, judged.trust] += 1
             if judged.outcome == "pass":
                 found.survivors.append((row.name, mutant))
@@ -166,7 +181,8 @@ def lines(name: str, found: Tally) -> Iterator[str]:
 
 async def measure(options: argparse.Namespace) -> None:
     """Prints everything."""
-    limits = Limits(wall_seconds=options.seconds, cpu_seconds=options.seconds)
+    seconds = (options.seconds, options.mutant_seconds)
+    limits = (Limits(seconds[0], cpu_seconds=seconds[0]), Limits(seconds[1], cpu_seconds=seconds[1]))
     sets = {
         "HumanEval": [row for path in sorted(options.data.glob("humaneval/*.jsonl")) for row in humaneval_rows(path)],
         "MBPP": [row for path in sorted(options.data.glob("mbpp/*.jsonl")) for row in mbpp_rows(path)],
@@ -203,7 +219,8 @@ def main() -> None:
     parser.add_argument("--mutants", type=int, default=5, help="mutants for each row")
     parser.add_argument("--rows", type=int, default=0, help="rows of each data set, 0 for all")
     parser.add_argument("--runs", type=int, default=100, help="warm runs that are timed")
-    parser.add_argument("--seconds", type=float, default=2.0, help="wall-clock limit of a run")
+    parser.add_argument("--seconds", type=float, default=20.0, help="limit of a canonical solution's run")
+    parser.add_argument("--mutant-seconds", type=float, default=2.0, help="limit of a mutant's run: many loop")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--survivors", action="store_true", help="print the mutants that pass")
     asyncio.run(measure(parser.parse_args()))

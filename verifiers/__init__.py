@@ -9,6 +9,7 @@ from .relations import RelationsVerifier
 from .self_check import SelfCheckVerifier
 from .structure import StructureVerifier
 from .tool_calls import DryRunVerifier, ToolCallVerifier
+from .unit_tests import SelfReportedTests, UnitTestVerifier
 
 
 def default_verifiers() -> tuple[Verifier, ...]:
@@ -22,8 +23,10 @@ __all__ = [
     "PairwiseJudge",
     "RelationsVerifier",
     "SelfCheckVerifier",
+    "SelfReportedTests",
     "StructureVerifier",
     "ToolCallVerifier",
+    "UnitTestVerifier",
     "Verifier",
     "default_verifiers",
 ]

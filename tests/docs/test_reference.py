@@ -22,7 +22,16 @@ from planneal.planner.notation import parse_edits
 from planneal.planner.schedules import SCHEDULES
 from planneal.planner.stopping import StopReason
 from planneal.planner.witnesses import BuiltinWitness
-from planneal.verifiers import OrderVerifier, RelationsVerifier, SelfCheckVerifier, StructureVerifier
+from planneal.verifiers import (
+    DryRunVerifier,
+    OrderVerifier,
+    RelationsVerifier,
+    SelfCheckVerifier,
+    SelfReportedTests,
+    StructureVerifier,
+    ToolCallVerifier,
+    UnitTestVerifier,
+)
 
 DOCS = ROOT / "docs"
 
@@ -70,7 +79,7 @@ def test_edits_in_the_pages_apply_one_after_another_and_cover_every_operator():
 
 def test_check_kinds_are_all_listed():
     kinds = {re.search(r"`([a-z]+)`", row[1])[1] for row in rows(page("notation.md"), "form")}
-    assert kinds == {"relation", "order", "test", "call", "calls"} <= set(_KINDS)
+    assert kinds == {"relation", "order", "test", "call", "calls", "code", "program"} <= set(_KINDS)
 
 
 def test_limits_are_the_constants():
@@ -113,6 +122,7 @@ EXAMPLES = {
     "duplicate": {"item": "S5", "original": "S2"},
     "false_equality": {"item": "S4", "left": "8", "right": "7", "statement": "4 + 3"},
     "violated": {"item": "C1", "detail": "wigs = 14"},
+    "failed_test": {"item": "C1", "call": "f([])", "expected": "0", "got": "None"},
     "malformed": {"item": "S4", "reason": "division by zero"},
     "undetermined": {"symbol": "wigs"},
     "doubtful": {"item": "S4"},
@@ -135,7 +145,10 @@ def test_witness_lines_are_the_code(kind):
 
 def test_verifier_table_is_the_code():
     table = [row[:3] for row in rows(page("verdicts.md"), "name")]
-    shipped = (StructureVerifier, OrderVerifier, RelationsVerifier, SelfCheckVerifier)
+    shipped = (
+        *(StructureVerifier, OrderVerifier, RelationsVerifier, ToolCallVerifier, DryRunVerifier),
+        *(UnitTestVerifier, SelfReportedTests, SelfCheckVerifier),
+    )
     assert table == [[f"`{v.name}`", str(v.stage), v.trust] for v in shipped]
 
 
