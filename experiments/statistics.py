@@ -4,34 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 
-
-class Interval(NamedTuple):
-    """A two-sided confidence interval."""
-
-    low: float
-    high: float
-
-
-def wilson(successes: int, trials: int, *, z: float = 1.959963984540054) -> Interval:
-    r"""Wilson score interval for a proportion (Wilson 1927), 95% by default.
-
-    .. math:: \frac{\hat p + \frac{z^2}{2n} \pm z \sqrt{\frac{\hat p (1 - \hat p)}{n} + \frac{z^2}{4 n^2}}}{1 + z^2 / n}
-
-    Raises:
-        ValueError: More successes than trials, or negative counts.
-    """
-    if not 0 <= successes <= trials:
-        raise ValueError(f"{successes} successes in {trials} trials")
-    if trials == 0:
-        return Interval(0.0, 1.0)
-    share, square = successes / trials, z * z / trials
-    middle = share + square / 2
-    spread = z * math.sqrt(share * (1 - share) / trials + square / (4 * trials))
-    return Interval((middle - spread) / (1 + square), (middle + spread) / (1 + square))
+from ..verifiers.scoring import Interval, wilson
 
 
 def mcnemar(first: Sequence[bool], second: Sequence[bool]) -> float:
@@ -65,3 +41,6 @@ def paired_difference(
     picks = rng.integers(difference.size, size=(draws, difference.size))
     low, high = np.quantile(difference[picks].mean(axis=1), [0.025, 0.975])
     return Interval(float(low), float(high))
+
+
+__all__ = ["Interval", "mcnemar", "paired_difference", "wilson"]

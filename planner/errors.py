@@ -20,6 +20,7 @@
     ├── SandboxUnavailable         no isolation works here, so nothing was run
     ├── TraceError                 a trace cannot be read, or a replay departs from it
     ├── ConfigError                an option, a model string or a prompt file is wrong
+    │   ├── CalibrationError       a calibration cannot be read, or is for another verifier, version or model
     │   ├── SeparatorError         a tokenizer loses the step separator of a process reward model
     │   └── PluginError            a package that adds a part by name is missing or broken (names the package)
     ├── LawBroken                  a part breaks a law that every part of its kind must keep (planneal.testing)
@@ -182,6 +183,10 @@ class SeparatorError(ConfigError):
     """A tokenizer does not keep the step separator of a process reward model as a token of its own."""
 
 
+class CalibrationError(ConfigError):
+    """A calibration cannot be fitted or read, or is for another verifier, version or model."""
+
+
 class MissingExtra(PlannealError):  # noqa: N818
     """An optional dependency is not installed.
 
@@ -192,8 +197,10 @@ class MissingExtra(PlannealError):  # noqa: N818
 
     def __init__(self, what: str, extra: str = "local") -> None:
         self.extra = extra
+        torch = (
+            " (on a machine without a GPU, first: pip install torch --index-url https://download.pytorch.org/whl/cpu)"
+        )
         super().__init__(
-            f"{what} needs an optional dependency. Install it with: pip install 'planneal[{extra}]' "
-            "(on a machine without a GPU, first: pip install torch --index-url "
-            "https://download.pytorch.org/whl/cpu)"
+            f"{what} needs an optional dependency. Install it with: pip install 'planneal[{extra}]'"
+            + (torch if extra == "local" else "")
         )

@@ -52,10 +52,17 @@ class VerdictCache:
 
 @dataclass
 class Judgement:
-    """What :meth:`Verifier.judge` returns: verdicts for the ids it was asked about, and what they cost."""
+    """What :meth:`Verifier.judge` returns: verdicts for the ids it was asked about, and what they cost.
+
+    Attributes:
+        verdicts: By id.
+        usage: What they cost.
+        fleeting: Ids whose verdict rests on an abstention of some part; no cache keeps these.
+    """
 
     verdicts: Mapping[str, Verdict]
     usage: Usage = field(default_factory=Usage)
+    fleeting: frozenset[str] = frozenset()
 
 
 class Verifier(ABC):
@@ -98,6 +105,23 @@ class Verifier(ABC):
             draw: Number of the draw; a noisy verifier derives its seeds from it.
         """
 
+    async def ask(self, task: Task, plan: Plan, item_ids: Sequence[str], draw: int = 0) -> Judgement:
+        """:meth:`judge` within the timeout, its verdicts checked: a sound one for each id, and no other.
+
+        Raises:
+            VerifierError: It took too long, or a verdict is missing or makes no sense.
+        """
+        deadline: asyncio.Timeout | None = None
+        try:
+            async with asyncio.timeout(self.timeout) as deadline:
+                found = await self.judge(task, plan, item_ids, draw)
+        except TimeoutError:
+            if deadline is None or not deadline.expired():
+                raise
+            raise VerifierError(f"no verdict within {self.timeout:g} s") from None
+        verdicts = {item_id: _sound(item_id, found.verdicts.get(item_id)) for item_id in item_ids}
+        return Judgement(verdicts, found.usage, found.fleeting)
+
     async def assess(
         self,
         task: Task,
@@ -121,7 +145,6 @@ class Verifier(ABC):
         """
         started = clock()
         effective = draw if self.trust != "exact" else 0
-        deadline: asyncio.Timeout | None = None
         try:
             keys = {
                 item_id: (self.name, self.version, effective, item_id, scope)
@@ -132,21 +155,18 @@ class Verifier(ABC):
             missing = [item_id for item_id in keys if item_id not in known]
             judgement = Judgement({})
             if missing:
-                async with asyncio.timeout(self.timeout) as deadline:
-                    judgement = await self.judge(task, plan, missing, effective)
-            verdicts = {i: known[i] if i in known else _sound(i, judgement.verdicts.get(i)) for i in keys}
+                judgement = await self.ask(task, plan, missing, effective)
+            verdicts = {i: known[i] if i in known else judgement.verdicts[i] for i in keys}
             seconds = max(0.0, clock() - started - judgement.usage.seconds)
             usage = judgement.usage + Usage(verifier_seconds=seconds)
         except BudgetExhausted:
             raise
         except Exception as error:  # whatever a verifier raises, the run goes on without its word
-            late = isinstance(error, TimeoutError) and deadline is not None and deadline.expired()
-            reason = f"no verdict within {self.timeout:g} s" if late else _told(error)
             lost = getattr(error, "usage", None)  # what a model's failed attempts cost
             usage = lost if isinstance(lost, Usage) else Usage()
-            return self.abstain(plan, reason, seconds=clock() - started - usage.seconds, usage=usage)
+            return self.abstain(plan, why(error), seconds=clock() - started - usage.seconds, usage=usage)
         for item_id in missing:
-            if cache is not None:
+            if cache is not None and item_id not in judgement.fleeting:
                 cache.put(keys[item_id], verdicts[item_id])
         return Assessment.model_construct(  # every verdict was checked above
             verifier=self.name,
@@ -181,6 +201,52 @@ class Verifier(ABC):
         """
         return None
 
+    def __add__(self, other: Verifier) -> Verifier:
+        """One verifier that says the mean of both, see :class:`~planneal.planner.combine.Combined`."""
+        from .combine import Combined
+
+        return Combined.of(self, other) if isinstance(other, Verifier) else NotImplemented
+
+    def __radd__(self, other: object) -> Verifier:
+        """So that ``sum(verifiers)`` works, which starts from 0."""
+        return self if other == 0 else NotImplemented
+
+    def __mul__(self, weight: float) -> Verifier:
+        """This verifier with a weight for a sum: ``0.5 * a + b``."""
+        from .combine import Combined
+
+        return Combined.of(self, weight=weight) if isinstance(weight, int | float) else NotImplemented
+
+    __rmul__ = __mul__
+
+    def scaled(self, weight: float) -> Verifier:
+        """``weight * self``."""
+        return self * weight
+
+    def named(self, name: str) -> Verifier:
+        """The same verifier under another name: one word, unique within a run."""
+        from .combine import Named
+
+        return Named(self, name)
+
+    def cached(self, size: int = 65_536) -> Verifier:
+        """The same verifier with a memory of its own, for a dear part of a sum or one used in several runs."""
+        from .combine import Cached
+
+        return Cached(self, size)
+
+    def within(self, seconds: float) -> Verifier:
+        """The same verifier, abstaining where it takes longer than this (or than its own ``timeout``)."""
+        from .combine import Within
+
+        return Within(self, seconds)
+
+    def only(self, *what: str) -> Verifier:
+        """The same verifier for some items: kinds (``"S"``), ids (``"C1"``) or ``"goal"``."""
+        from .combine import Only
+
+        return Only(self, what)
+
     def abstain(self, plan: Plan, reason: str, *, seconds: float = 0.0, usage: Usage | None = None) -> Assessment:
         """An assessment without verdicts that says why.
 
@@ -213,5 +279,6 @@ def _sound(item_id: str, verdict: Verdict | None) -> Verdict:
     return verdict
 
 
-def _told(error: Exception) -> str:
+def why(error: Exception) -> str:
+    """An abstention's reason in words."""
     return str(error) if isinstance(error, VerifierError) else f"{type(error).__name__}: {error}"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from ..planner.verifier import Verifier
+from .calibration import Calibrated, Calibration
+from .noise import NoisyVerifier
 from .order import OrderVerifier
 from .pairwise import PairwiseJudge
 from .relations import RelationsVerifier
@@ -18,7 +20,10 @@ def default_verifiers() -> tuple[Verifier, ...]:
 
 
 __all__ = [
+    "Calibrated",
+    "Calibration",
     "DryRunVerifier",
+    "NoisyVerifier",
     "OrderVerifier",
     "PairwiseJudge",
     "RelationsVerifier",
