@@ -73,6 +73,7 @@ def neighbours(case: Case, most: int = 16) -> Iterator[Case]:
     task, plan = case
     items = plan.items
     yield Case(task.model_copy(update={"question": task.question + " Think of 77 hats."}), plan)
+    yield Case(task.model_copy(update={"question": "How many hats are there?"}), plan)
     yield Case(task, plan.model_copy(update={"goal": plan.goal + " now"}))
     yield Case(task, plan.with_items(items[::-1]))
     for index, item in list(enumerate(items))[:most]:
