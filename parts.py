@@ -31,6 +31,7 @@ class Parts(Protocol):
         drafter: Makes the drafter.
         answerer: Makes the answer decoder.
         clock: Seconds.
+        reporter: Who reports on the chosen plan, None for nobody; never one of those who steered.
     """
 
     model: LanguageModel
@@ -40,6 +41,7 @@ class Parts(Protocol):
     drafter: DrafterFactory
     answerer: AnswererFactory
     clock: Callable[[], float]
+    reporter: Verifier | None
 
     def judges(self, model: LanguageModel) -> Sequence[Verifier]:
         """The verifiers of a run; ``model`` is what those that ask a model may ask."""

@@ -32,6 +32,7 @@ from .settings import Settings
 from .verifiers import SelfCheckVerifier
 from .verifiers import default_verifiers as exact_verifiers
 from .verifiers.registry import load_verifiers, resolved
+from .verifiers.reporting import refuse_steering
 
 T = TypeVar("T")
 
@@ -83,9 +84,12 @@ class Pipeline:
         rule: An acceptance rule instead of the one that the settings name.
         schedule: A temperature schedule instead of the one that the settings name.
         clock: Seconds, injected.
+        report_with: A judge that says what it thinks of the chosen plan (or, if it compares plans, how the chosen plan
+            fares against the first draft), after the answer and with what the budget has left. It must not be one that
+            steered: what a search selects by, it over-rates.
 
     Raises:
-        ConfigError: The model string, a name or a setting is wrong.
+        ConfigError: The model string, a name or a setting is wrong, or the judge that reports is one that steers.
         MissingExtra: The model needs an optional dependency.
     """
 
@@ -102,6 +106,7 @@ class Pipeline:
         rule: AcceptanceRule | None = None,
         schedule: Schedule | None = None,
         clock: Callable[[], float] = time.monotonic,
+        report_with: Verifier | None = None,
     ) -> None:
         self.model = load_model(model)
         self.settings = settings or Settings()
@@ -115,6 +120,9 @@ class Pipeline:
         self.clock = clock
         self._rule = rule or self.settings.make_rule()
         self._schedule = schedule or self.settings.make_schedule()
+        self.reporter = report_with
+        if report_with is not None:
+            refuse_steering(report_with, self.judges(self.model), self.model)
 
     def make_rule(self) -> AcceptanceRule:
         """The acceptance rule."""

@@ -17,10 +17,11 @@ from ._version import __version__
 from .allowance import Allowance
 from .decoders.answer import Answer
 from .decoders.answerer import better
+from .decoders.base import LanguageModel
 from .decoders.metered import Account, MeteredModel
 from .parts import Parts
 from .planner.errors import BudgetExhausted, ConfigError, ModelError, OutOfScope
-from .planner.events import AnswerDecoded, Event, RunFinished, RunStarted, Warned
+from .planner.events import AnswerDecoded, Event, PlanReported, RunFinished, RunStarted, Warned
 from .planner.kernel import Chain, Kernel
 from .planner.ledger import Budget, Ledger, Usage
 from .planner.plan import Plan
@@ -29,6 +30,7 @@ from .planner.task import Task
 from .planner.trace import TraceWriter
 from .proposers import Drafter
 from .verifiers import Verifier
+from .verifiers.reporting import Report, report
 
 
 class Result(BaseModel):
@@ -50,6 +52,7 @@ class Result(BaseModel):
         spent: What the run cost.
         by_role: The same by role.
         warnings: What the user should know.
+        report: What a judge that did not steer says of the plan, where the pipeline names one.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -68,6 +71,7 @@ class Result(BaseModel):
     spent: Usage
     by_role: dict[str, Usage]
     warnings: tuple[str, ...] = ()
+    report: Report | None = None
 
     @property
     def value(self) -> str | None:
@@ -100,6 +104,7 @@ class Run:
         self._account = Account(self.ledger)
         self._drafts: list[Plan] = []
         self._answer: Answer | None = None
+        self._report: Report | None = None
         self._accepted = 0
         self._stop = threading.Event()
         self._result: Result | None = None
@@ -178,6 +183,8 @@ class Run:
             yield event
         async for event in self._decode(allowance.answer_tokens):
             yield event
+        async for event in self._reported():
+            yield event
         for message in self.warnings:
             yield Warned(message=message)
         result = self.result
@@ -210,7 +217,7 @@ class Run:
         drafter = parts.drafter(metered.for_role("draft"), parts.prompts, settings)
         drafter.cap(allowance.draft_tokens)
         judge = metered.for_role("verify")
-        bound = [_bind(verifier, judge) for verifier in parts.judges(judge)]
+        bound = [_bind(verifier, judge, account) for verifier in parts.judges(judge)]
         kernel = Kernel(
             task=self.task,
             proposer=parts.proposer(metered, parts.prompts, settings),
@@ -301,6 +308,26 @@ class Run:
                 attempt=answer.attempts, answer=answer.model_dump(mode="json"), final=answer is self._answer
             )
 
+    async def _reported(self) -> AsyncIterator[Event]:
+        """Asks the judge that reports, with what the budget has left."""
+        judge, best = self.pipeline.reporter, self.refinement.best
+        if judge is None or best is None or self._stop.is_set():
+            return
+        metered = MeteredModel(self.pipeline.model, self._account, "verify")
+        try:
+            self.ledger.check(Usage(verifier_calls=1))
+            bound = _bind(judge, metered, self._account)
+            found = await report(bound, self.task, best.plan, self._drafts[0], clock=self.pipeline.clock)
+        except BudgetExhausted as error:
+            self._warn(f"no report by {judge.name}: {error}")
+        else:
+            self.ledger.charge("verify", Usage(verifier_seconds=found.usage.verifier_seconds, verifier_calls=1))
+            self._report = found
+        for event in self._account.drain():
+            yield event
+        if self._report is not None:
+            yield _reported(self._report)
+
     def _progress(self, chain: Chain) -> float:
         """The larger of the shares of steps and of budget used."""
         shares = [chain.step / max(1, self.pipeline.settings.stop.max_steps)]
@@ -339,10 +366,27 @@ class Run:
             spent=self.ledger.spent,
             by_role={str(role): usage for role, usage in self.ledger.by_role.items()},
             warnings=tuple(self.warnings),
+            report=self._report,
         )
 
 
-def _bind(verifier: Verifier, model: MeteredModel) -> Verifier:
-    """A verifier that asks a language model gets the metered one."""
+def _bind(verifier: Verifier, model: MeteredModel, account: Account) -> Verifier:
+    """A verifier that asks a language model gets the metered one; one with a model of its own gets that, metered."""
     bind = getattr(verifier, "with_model", None)
-    return bind(model) if bind is not None else verifier
+    if bind is None:
+        return verifier
+    own = getattr(verifier, "model", None)
+    return bind(MeteredModel(own, account, "verify") if isinstance(own, LanguageModel) else model)
+
+
+def _reported(found: Report) -> PlanReported:
+    verdicts = found.assessment.verdicts if found.assessment is not None else {}
+    return PlanReported(
+        judge=found.judge,
+        score=found.score,
+        verdicts={i: {"outcome": v.outcome, "score": v.score, "variance": v.variance} for i, v in verdicts.items()},
+        witnesses=tuple(w.line for w in found.assessment.witnesses) if found.assessment is not None else (),
+        comparison=found.comparison.model_dump(mode="json", exclude={"usage"}) if found.comparison else None,
+        abstained=found.abstained,
+        usage=found.usage,
+    )

@@ -187,8 +187,6 @@ async def hear(
     try:
         async with asyncio.timeout(judge.timeout) as deadline:
             comparison = await impartial(judge, task, plan, other, draw)
-        if not isinstance(comparison, Comparison):
-            raise VerifierError(f"{comparison!r:.50} is no comparison")
     except BudgetExhausted:
         raise
     except Exception as error:
@@ -203,10 +201,15 @@ async def impartial(judge: PairwiseVerifier, task: Task, plan: Plan, other: Plan
     """A comparison told from ``plan``'s side, asked in the order of content hashes.
 
     Which of the two is the incumbent leaves no mark on what is asked: both ways round the same requests are made.
+
+    Raises:
+        VerifierError: What the judge said is no comparison.
     """
-    if plan.hash <= other.hash:
-        return await judge.compare(task, plan, other, draw)
-    return (await judge.compare(task, other, plan, draw)).swapped()
+    ordered = plan.hash <= other.hash
+    said = await judge.compare(task, *((plan, other) if ordered else (other, plan)), draw)
+    if not isinstance(said, Comparison):
+        raise VerifierError(f"{said!r:.50} is no comparison")
+    return said if ordered else said.swapped()
 
 
 __all__ = ["Comparison", "Contest", "Heard", "PairwiseVerifier", "hear", "impartial", "sigmoid"]

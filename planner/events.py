@@ -155,6 +155,19 @@ class AnswerDecoded(_Event):
     final: bool
 
 
+class PlanReported(_Event):
+    """What a judge that did not steer says of the chosen plan; told where the pipeline names one."""
+
+    kind: Literal["plan_reported"] = "plan_reported"
+    judge: str
+    score: float | None = None
+    verdicts: Mapping[str, Mapping[str, Any]] = Field(default_factory=dict)
+    witnesses: tuple[str, ...] = ()
+    comparison: Mapping[str, Any] | None = None
+    abstained: str = ""
+    usage: Usage = Usage()
+
+
 class Warned(_Event):
     """Something that the user should know and that did not stop the run."""
 
@@ -182,6 +195,7 @@ Event = Annotated[
     | ChainStopped
     | PlanChosen
     | AnswerDecoded
+    | PlanReported
     | Warned
     | RunFinished,
     Discriminator("kind"),
