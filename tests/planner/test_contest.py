@@ -313,6 +313,7 @@ def events_of(judge, drafts, *batches, budget=None):
             Scripted(*batches),
             (judge,),
             rule="greedy",
+            temperature=0.0,
             admit=ledger.check,
             charge=lambda usage: ledger.charge("verify", usage),
         )
@@ -337,7 +338,7 @@ def test_comparisons_stand_in_the_trace_before_their_steps():
     told = [event for event in events if event.kind in ("plans_compared", "step_taken")]
     assert [event.kind for event in told] == ["plans_compared", "step_taken"] * 2
     lost, won = told[0], told[2]
-    assert (lost.judge, lost.probability < 1e-9, lost.comparison["log_odds"]) == ("pairwise", True, -50)
+    assert (lost.judge, lost.probability, lost.comparison["log_odds"]) == ("pairwise", 0.0, -50)
     assert (told[1].decision, told[1].delta) == ("lost", 0)
     assert (won.comparison["log_odds"], told[3].decision) == (0, "accepted")
     _, events = events_of(Says(error=VerifierError("away")), [START], edit("replace S1: worse"))
