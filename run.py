@@ -376,7 +376,8 @@ def _bind(verifier: Verifier, model: MeteredModel, account: Account) -> Verifier
     if bind is None:
         return verifier
     own = getattr(verifier, "model", None)
-    return bind(MeteredModel(own, account, "verify") if isinstance(own, LanguageModel) else model)
+    bound: Verifier = bind(MeteredModel(own, account, "verify") if isinstance(own, LanguageModel) else model)
+    return bound
 
 
 def _reported(found: Report) -> PlanReported:

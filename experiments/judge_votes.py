@@ -59,7 +59,7 @@ def stationary(rule: str, strengths: Sequence[float], votes: int, temperature: f
     """The distribution that the chain settles in, exact up to linear algebra."""
     size = len(strengths)
     counts = list(itertools.product(range(votes + 1), repeat=2))
-    chance = {pair: taken(rule, *pair, votes, temperature) for pair in counts}
+    chance = {(a, b): taken(rule, a, b, votes, temperature) for a, b in counts}
     matrix: NDArray[np.float64] = np.zeros((size, size))
     for old, new in itertools.permutations(range(size), 2):
         gap = strengths[new] - strengths[old]

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from fractions import Fraction
 from typing import NamedTuple
 
 import numpy as np
@@ -110,7 +111,7 @@ def sign_test(first: int, last: int) -> float:
     """Two-sided exact p-value of ``first`` against ``last`` at even odds, ties left out; 1 where there is nothing."""
     n = first + last
     tail = sum(math.comb(n, k) for k in range(min(first, last) + 1))
-    return min(1.0, 2 * tail / 2**n)
+    return min(1.0, float(Fraction(2 * tail, 2**n)))
 
 
 class Strengths(NamedTuple):

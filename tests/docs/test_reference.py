@@ -25,6 +25,7 @@ from planneal.planner.witnesses import BuiltinWitness
 from planneal.verifiers import (
     DryRunVerifier,
     OrderVerifier,
+    PairwiseJudge,
     RelationsVerifier,
     SelfCheckVerifier,
     SelfReportedTests,
@@ -147,7 +148,7 @@ def test_verifier_table_is_the_code():
     table = [row[:3] for row in rows(page("verdicts.md"), "name")]
     shipped = (
         *(StructureVerifier, OrderVerifier, RelationsVerifier, ToolCallVerifier, DryRunVerifier),
-        *(UnitTestVerifier, SelfReportedTests, SelfCheckVerifier),
+        *(UnitTestVerifier, SelfReportedTests, SelfCheckVerifier, PairwiseJudge),
     )
     assert table == [[f"`{v.name}`", str(v.stage), v.trust] for v in shipped]
 
