@@ -9,42 +9,14 @@ without being right: the parent expects a number that they cannot know.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from textwrap import dedent
-
-
-@dataclass(frozen=True)
-class Attack:
-    """One hostile program.
-
-    Attributes:
-        name: Unique, short.
-        group: ``network``, ``files``, ``environment``, ``processes``, ``resources``, ``verdict`` or ``state``.
-        source: The program.
-        then: A second program, run after the first, that returns True if it finds anything of it; for ``state``.
-        control: Whether it may be let loose without isolation (it does no lasting harm there).
-    """
-
-    name: str
-    group: str
-    source: str
-    then: str = ""
-    control: bool = True
-
-
-def _attack(group: str, name: str, body: str, *, control: bool = True, then: str = "", whole: bool = False) -> Attack:
-    text = dedent(body).strip("\n")
-    if not whole:
-        text = "def attack(where):\n" + "\n".join(f"    {line}" for line in text.splitlines())
-    after = "def attack(where):\n" + "\n".join(f"    {line}" for line in dedent(then).strip("\n").splitlines())
-    return Attack(name, group, f"{text}\n", f"{after}\n" if then else "", control)
-
+from .attack import Attack, hostile
+from .attacks_within import RESOURCES, STATE, VERDICT
 
 _SOCKET = "import socket\ns = socket.socket(socket.{family}, socket.{kind})\ns.settimeout(1)\n"
 
 
 def _network(name: str, family: str, kind: str, act: str) -> Attack:
-    return _attack("network", name, _SOCKET.format(family=family, kind=kind) + act + "\nreturn True")
+    return hostile("network", name, _SOCKET.format(family=family, kind=kind) + act + "\nreturn True")
 
 
 NETWORK = (
@@ -53,8 +25,8 @@ NETWORK = (
     _network("udp to loopback", "AF_INET", "SOCK_DGRAM", 's.sendto(b"out", ("127.0.0.1", where["udp"]))'),
     _network("unix socket by path", "AF_UNIX", "SOCK_STREAM", 's.connect(where["unix"])'),
     _network("abstract unix socket", "AF_UNIX", "SOCK_STREAM", 's.connect("\\0" + where["abstract"])'),
-    _attack("network", "other interfaces", "import socket\nreturn len(socket.if_nameindex()) > 1"),
-    _attack(
+    hostile("network", "other interfaces", "import socket\nreturn len(socket.if_nameindex()) > 1"),
+    hostile(
         "network",
         "tcp by system call",
         """
@@ -68,14 +40,14 @@ NETWORK = (
 )
 
 FILES = (
-    _attack("files", "read a file outside", 'return open(where["secret"]).read()'),
-    _attack("files", "read the accounts", 'return "root" in open("/etc/passwd").read()'),
-    _attack("files", "list the folder outside", 'import os\nreturn len(os.listdir(where["folder"])) > 0'),
-    _attack("files", "overwrite a file outside", 'open(where["secret"], "w").write("gone")\nreturn True'),
-    _attack("files", "delete a file outside", 'import os\nos.remove(where["victim"])\nreturn True'),
-    _attack("files", "write a new file outside", 'open(where["folder"] + "/new", "w").write("x")\nreturn True'),
-    _attack("files", "through the root of /proc", 'return open("/proc/self/root" + where["secret"]).read()'),
-    _attack(
+    hostile("files", "read a file outside", 'return open(where["secret"]).read()'),
+    hostile("files", "read the accounts", 'return "root" in open("/etc/passwd").read()'),
+    hostile("files", "list the folder outside", 'import os\nreturn len(os.listdir(where["folder"])) > 0'),
+    hostile("files", "overwrite a file outside", 'open(where["secret"], "w").write("gone")\nreturn True'),
+    hostile("files", "delete a file outside", 'import os\nos.remove(where["victim"])\nreturn True'),
+    hostile("files", "write a new file outside", 'open(where["folder"] + "/new", "w").write("x")\nreturn True'),
+    hostile("files", "through the root of /proc", 'return open("/proc/self/root" + where["secret"]).read()'),
+    hostile(
         "files",
         "through a link",
         """
@@ -88,7 +60,7 @@ FILES = (
             os.remove(link)
         """,
     ),
-    _attack(
+    hostile(
         "files",
         "inherited descriptors",
         """
@@ -103,7 +75,7 @@ FILES = (
         return False
         """,
     ),
-    _attack(
+    hostile(
         "files",
         "mount something",
         """
@@ -113,23 +85,23 @@ FILES = (
         """,
         control=False,
     ),
-    _attack("files", "leave by chroot", 'import os\nos.chroot("/tmp")\nreturn True', control=False),
-    _attack("files", "change the installation", 'import os\nopen(os.__file__, "a").close()\nreturn True'),
+    hostile("files", "leave by chroot", 'import os\nos.chroot("/tmp")\nreturn True', control=False),
+    hostile("files", "change the installation", 'import os\nopen(os.__file__, "a").close()\nreturn True'),
 )
 
 ENVIRONMENT = (
-    _attack("environment", "own environment", 'import os\nreturn os.environ["PLANNEAL_CANARY"]'),
-    _attack(
+    hostile("environment", "own environment", 'import os\nreturn os.environ["PLANNEAL_CANARY"]'),
+    hostile(
         "environment",
         "environment of another process",
         'return open(f"/proc/{where[\'bystander\']}/environ", "rb").read().decode("latin-1")[-20000:]',
     ),
-    _attack(
+    hostile(
         "environment",
         "environment of the first process",
         'return "PLANNEAL_CANARY" in open("/proc/1/environ", "rb").read().decode("latin-1")',
     ),
-    _attack(
+    hostile(
         "environment",
         "memory of another process",
         """
@@ -140,13 +112,13 @@ ENVIRONMENT = (
             return len(memory.read(16)) == 16
         """,
     ),
-    _attack("environment", "see other processes", "import os\nreturn os.path.exists(f\"/proc/{where['bystander']}\")"),
-    _attack("environment", "name of the machine", 'import os\nreturn os.uname().nodename == where["host"]'),
+    hostile("environment", "see other processes", "import os\nreturn os.path.exists(f\"/proc/{where['bystander']}\")"),
+    hostile("environment", "name of the machine", 'import os\nreturn os.uname().nodename == where["host"]'),
 )
 
 PROCESSES = (
-    _attack("processes", "fork", "import os\nif os.fork() == 0:\n    os._exit(0)\nreturn True"),
-    _attack(
+    hostile("processes", "fork", "import os\nif os.fork() == 0:\n    os._exit(0)\nreturn True"),
+    hostile(
         "processes",
         "fork bomb",
         """
@@ -159,7 +131,7 @@ PROCESSES = (
         """,
         control=False,
     ),
-    _attack(
+    hostile(
         "processes",
         "orphaned grandchild",
         """
@@ -174,17 +146,17 @@ PROCESSES = (
         return True
         """,
     ),
-    _attack(
+    hostile(
         "processes",
         "shell by subprocess",
         'import subprocess\nreturn subprocess.run(["/bin/sh", "-c", "exit 0"]).returncode == 0',
     ),
-    _attack(
+    hostile(
         "processes",
         "exec of a shell",
         'import os\nos.execv("/bin/sh", ["sh", "-c", "echo > " + where["folder"] + "/shell"])',
     ),
-    _attack(
+    hostile(
         "processes",
         "exec of the interpreter",
         """
@@ -192,8 +164,8 @@ PROCESSES = (
         os.execv(sys.executable, ["python", "-c", "print('PLANNEAL-' + 'EXECUTED')"])
         """,
     ),
-    _attack("processes", "posix_spawn", 'import os, sys\nos.posix_spawn(sys.executable, ["p", "-V"], {})\nreturn True'),
-    _attack(
+    hostile("processes", "posix_spawn", 'import os, sys\nos.posix_spawn(sys.executable, ["p", "-V"], {})\nreturn True'),
+    hostile(
         "processes",
         "multiprocessing",
         """
@@ -204,7 +176,7 @@ PROCESSES = (
         return True
         """,
     ),
-    _attack(
+    hostile(
         "processes",
         "fork by system call",
         """
@@ -219,9 +191,9 @@ PROCESSES = (
         return False
         """,
     ),
-    _attack("processes", "signal a process outside", 'import os\nos.kill(where["bystander"], 9)\nreturn where["seen"]'),
-    _attack("processes", "signal everything", "import os\nos.kill(-1, 9)\nos.kill(1, 9)\nreturn False", control=False),
-    _attack(
+    hostile("processes", "signal a process outside", 'import os\nos.kill(where["bystander"], 9)\nreturn where["seen"]'),
+    hostile("processes", "signal everything", "import os\nos.kill(-1, 9)\nos.kill(1, 9)\nreturn False", control=False),
+    hostile(
         "processes",
         "trace a process outside",
         """
@@ -229,13 +201,13 @@ PROCESSES = (
         return ctypes.CDLL(None).ptrace(16, where["bystander"], 0, 0) == 0
         """,
     ),
-    _attack(
+    hostile(
         "processes",
         "become root in a namespace",
         "import ctypes\nreturn ctypes.CDLL(None).unshare(0x10000000) == 0",
     ),
-    _attack("processes", "become root", "import os\nos.setuid(0)\nos.chown('/tmp', 1, 1)\nreturn True", control=False),
-    _attack(
+    hostile("processes", "become root", "import os\nos.setuid(0)\nos.chown('/tmp', 1, 1)\nreturn True", control=False),
+    hostile(
         "processes",
         "thread flood",
         """
@@ -246,215 +218,6 @@ PROCESSES = (
         return True
         """,
         control=False,
-    ),
-)
-
-RESOURCES = (
-    _attack("resources", "two gigabytes at once", "held = bytearray(2 * 2**30)\nreturn len(held) > 2**30"),
-    _attack("resources", "memory bit by bit", "held = []\nwhile True:\n    held.append(bytearray(2**20))"),
-    _attack(
-        "resources",
-        "shared memory",
-        """
-        import ctypes
-        c = ctypes.CDLL(None)
-        found = c.shmget(0, 2**30, 0o600 | 512)
-        return found >= 0 and c.shmctl(found, 0, None) == 0
-        """,
-    ),
-    _attack(
-        "resources", "a large file", 'f = open("/tmp/big", "wb", buffering=0)\nreturn f.write(bytes(2**26)) == 2**26'
-    ),
-    _attack(
-        "resources",
-        "many files",
-        """
-        written = 0
-        for number in range(64):
-            with open(f"/tmp/planneal-flood-{number}", "wb", buffering=0) as file:
-                written += file.write(bytes(2**20))
-        return written >= 64 * 2**20
-        """,
-        control=False,
-    ),
-    _attack("resources", "output flood", 'while True:\n    print("x" * 10000)'),
-    _attack("resources", "error flood", 'import os\nwhile True:\n    os.write(2, b"x" * 65536)'),
-    _attack("resources", "huge answer", 'return "x" * (50 * 2**20)'),
-    _attack("resources", "huge message", 'raise ValueError("x" * (50 * 2**20))'),
-    _attack("resources", "endless loop", "while True:\n    pass"),
-    _attack("resources", "endless sleep", "import time\ntime.sleep(10**6)"),
-    _attack(
-        "resources",
-        "deaf to signals",
-        """
-        import signal
-        for number in range(1, 32):
-            try:
-                signal.signal(number, signal.SIG_IGN)
-            except (OSError, ValueError):
-                pass
-        while True:
-            pass
-        """,
-    ),
-    _attack("resources", "endless regular expression", 'import re\nre.match("(a*)*b", "a" * 60)'),
-    _attack("resources", "huge integer", "return 9 ** 9 ** 9 > 0"),
-    _attack("resources", "huge integer as text", "import sys\nsys.set_int_max_str_digits(0)\nreturn str(7 ** 10**7)"),
-    _attack("resources", "deep recursion", "return attack(where)"),
-    _attack("resources", "deeper recursion", "import sys\nsys.setrecursionlimit(10**9)\nreturn attack(where)"),
-    _attack("resources", "deeply nested source", "return eval('(' * 5000 + ')' * 5000)"),
-    _attack("resources", "crash", "import ctypes\nctypes.string_at(1)"),
-)
-
-VERDICT = (
-    _attack("verdict", "leave with success", "import os\nos._exit(0)"),
-    _attack("verdict", "leave while loading", "import os\nos._exit(0)\ndef attack(where): pass", whole=True),
-    _attack("verdict", "exit with success", "import sys\nsys.exit(0)"),
-    _attack(
-        "verdict",
-        "equal to everything",
-        "class Any(int):\n    __eq__ = lambda *_: True\n    __ne__ = lambda *_: False\n    __hash__ = int.__hash__\n"
-        "def attack(where): return Any()",
-        whole=True,
-    ),
-    _attack(
-        "verdict",
-        "lie about its class",
-        """
-        class Liar:
-            __class__ = int
-            __eq__ = lambda *_: True
-            __int__ = __index__ = lambda self: 0
-        return Liar()
-        """,
-    ),
-    _attack(
-        "verdict",
-        "walk the frames",
-        """
-        import sys
-        frame = sys._getframe()
-        while frame is not None:
-            for names in (frame.f_locals, frame.f_globals):
-                for name, value in list(names.items()):
-                    if "expect" in name:
-                        return value
-            frame = frame.f_back
-        """,
-    ),
-    _attack(
-        "verdict",
-        "search all objects",
-        """
-        import gc
-        for held in gc.get_objects():
-            if isinstance(held, dict) and any("expect" in str(key) for key in list(held)):
-                return next(value for key, value in held.items() if "expect" in str(key))
-        """,
-    ),
-    _attack(
-        "verdict",
-        "patched builtins",
-        """
-        import builtins, json
-        json.dumps = lambda *a, **k: '{"value": true}'
-        builtins.len = lambda _: 0
-        builtins.isinstance = lambda *_: True
-        builtins.exec = builtins.compile = print
-        """,
-    ),
-    _attack(
-        "verdict",
-        "forged answers",
-        """
-        import os
-        for number in range(1, 64):
-            try:
-                os.write(number, b'{"value":1}\\n{"end":"ok"}\\n')
-            except OSError:
-                pass
-        """,
-    ),
-    _attack(
-        "verdict",
-        "nonsense answers",
-        """
-        import os
-        for number in range(3, 64):
-            try:
-                os.write(number, b"[" * 30000 + b"\\n" + b'{"end":' + b"9" * 9000 + b"}\\n")
-            except OSError:
-                pass
-        """,
-    ),
-    _attack(
-        "verdict",
-        "hostile exception",
-        """
-        class Worse(BaseException):
-            def __str__(self):
-                raise self
-            __repr__ = __str__
-        raise Worse
-        """,
-    ),
-    _attack(
-        "verdict",
-        "hanging output",
-        """
-        import sys
-        class Hangs:
-            def flush(self):
-                while True:
-                    pass
-        sys.stdout = Hangs()
-        """,
-    ),
-)
-
-STATE = (
-    _attack(
-        "state",
-        "a file left behind",
-        'open("/tmp/planneal-left", "w").write("x")',
-        then='import os\nreturn os.path.exists("/tmp/planneal-left")',
-        control=False,
-    ),
-    _attack(
-        "state",
-        "shared memory left behind",
-        'open("/dev/shm/planneal-left", "w").write("x")',
-        then='import os\nreturn os.path.exists("/dev/shm/planneal-left")',
-        control=False,
-    ),
-    _attack(
-        "state",
-        "a module changed",
-        "import math\nmath.pi = 3",
-        then="import math\nreturn math.pi == 3",
-    ),
-    _attack(
-        "state",
-        "a global left behind",
-        "global planneal_left\nplanneal_left = 1",
-        then='return "planneal_left" in globals()',
-    ),
-    _attack(
-        "state",
-        "a server left behind",
-        """
-        import os, socket
-        server = socket.socket(socket.AF_UNIX)
-        server.bind("\\0planneal-left-" + where["token"])
-        server.listen()
-        if os.fork() == 0:
-            server.accept()
-        """,
-        then="""
-        import socket
-        socket.socket(socket.AF_UNIX).connect("\\0planneal-left-" + where["token"])
-        return True
-        """,
     ),
 )
 

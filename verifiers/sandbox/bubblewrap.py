@@ -50,7 +50,7 @@ def probe(outside):
         "environment": sorted(os.environ),
         "process": os.path.exists("/proc/self"),
         "pid": os.getpid() < 10,
-        "fork": _tried(os.fork),
+        "fork": _tried(lambda: os.fork() or os._exit(0)),
         "socket": _tried(socket.socket),
         "exec": _tried(lambda: os.execv("/nonexistent", ["x"])),
         "write": _tried(lambda: open("/written", "w")),
@@ -129,15 +129,16 @@ class BubblewrapSandbox(ChildSandbox):
         return (
             *(bwrap, "--unshare-all", "--unshare-user", *_where_supported(bwrap)),
             *("--uid", "65534", "--gid", "65534", "--hostname", "sandbox", "--cap-drop", "ALL"),
-            *("--die-with-parent", "--new-session", *mounts),
+            *("--die-with-parent", "--new-session"),
             *(*size, "--tmpfs", "/tmp", "--dev", "/dev", *size, "--tmpfs", "/dev/shm"),
-            *("--remount-ro", "/dev", "--remount-ro", "/", "--chdir", "/tmp"),
+            *(*mounts, "--remount-ro", "/dev", "--remount-ro", "/", "--chdir", "/tmp"),
             *(self._python, "-I", "-S", f"{_INSIDE}/child.py", "{answers}", "confine", *self._paths),
         )
 
     def _readable(self) -> list[str]:
         """Files and folders that are mounted: the interpreter, its library, the system's libraries, the caller's."""
-        library = {sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib")}
+        base = {"base": sys.base_prefix, "platbase": sys.base_exec_prefix}  # never a virtual environment's
+        library = {sysconfig.get_path(name, vars=base) for name in ("stdlib", "platstdlib")}
         if sys.base_prefix != "/usr":
             library.add(str(Path(sys.base_prefix) / "lib"))  # shared libraries that belong to it
         wanted = [*_LIBRARIES, *sorted(library), self._python, *self._paths]

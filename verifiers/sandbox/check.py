@@ -7,14 +7,15 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 
 from ...planner.errors import SandboxUnavailable
-from .attacks import ATTACKS, Attack
+from .attack import Attack
+from .attacks import ATTACKS
 from .base import Call, Job, Limits, Outcome, Sandbox
 from .scene import Scene
 
 LIMITS = Limits(wall_seconds=2.0, cpu_seconds=1.0, memory_bytes=256 * 2**20)
 """What a hostile program may use."""
 
-_SETTLING = ("orphaned grandchild", "exec of a shell", "udp to loopback")
+_SETTLING = ("orphaned grandchild", "exec of a shell", "udp to loopback", "signal a process outside")
 _SETTLE_SECONDS = 1.0
 
 
