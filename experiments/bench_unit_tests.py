@@ -114,7 +114,7 @@ async def tally(
     count: int,
     seed: int,
     limits: tuple[Limits, Limits],
-    told: Callable[[int], None],
+    told: Callable[[int, Tally], None],
 ) -> Tally:
     """Judges every canonical solution and its mutants, which are drawn from a stream of their own for each row.
 
@@ -124,11 +124,10 @@ async def tally(
         count: Mutants for each row.
         seed: Seed of the draws.
         limits: Of a run of a canonical solution, and of a mutant.
-        told: Is told the number of each row.
+        told: Is told how many rows are done, and what came of them so far.
     """
     found = Tally()
     for index, row in enumerate(rows):
-        told(index)
         found.rows += 1
         judged = await judge(sandbox, row.source, row.tests, limits[0])
         found.canonical[judged.outcome, judged.trust] += 1
@@ -141,6 +140,7 @@ async def tally(
             found.mutated[judged.outcome, judged.trust] += 1
             if judged.outcome == "pass":
                 found.survivors.append((row.name, mutant))
+        told(found.rows, found)
     return found
 
 
@@ -189,11 +189,13 @@ async def measure(options: argparse.Namespace) -> None:
     }
     async with await default_sandbox() as sandbox:
         for name, rows in sets.items():
+            if options.only not in ("", name):
+                continue
             chosen = rows[: options.rows] if options.rows else rows
 
-            def told(index: int, name: str = name) -> None:
-                if index % 100 == 99:
-                    print(f"... {name} {index + 1}", flush=True)
+            def told(done: int, found: Tally, name: str = name) -> None:
+                if done % 50 == 0:
+                    print(f"... {next(iter(lines(name, found)))}; mutants {dict(found.mutated)}", flush=True)
 
             found = await tally(sandbox, chosen, count=options.mutants, seed=options.seed, limits=limits, told=told)
             for line in lines(name, found):
@@ -218,6 +220,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder with humaneval/ and mbpp/")
     parser.add_argument("--mutants", type=int, default=5, help="mutants for each row")
     parser.add_argument("--rows", type=int, default=0, help="rows of each data set, 0 for all")
+    parser.add_argument("--only", default="", choices=["", "HumanEval", "MBPP"], help="one data set")
     parser.add_argument("--runs", type=int, default=100, help="warm runs that are timed")
     parser.add_argument("--seconds", type=float, default=20.0, help="limit of a canonical solution's run")
     parser.add_argument("--mutant-seconds", type=float, default=2.0, help="limit of a mutant's run: many loop")

@@ -96,12 +96,16 @@ class Comparison:
             alike = self._sequence(type(a)) == self._sequence(type(b)) and len(a) == len(b)
             return alike and all(self._close(x, y) for x, y in zip(a, b, strict=True))
         if type(a) is dict and type(b) is dict:
+            if len(a) != len(b):
+                return False
             others = {self.key(key): value for key, value in b.items()}
             keys = {self.key(key): value for key, value in a.items()}
             return keys.keys() == others.keys() and all(self._close(value, others[key]) for key, value in keys.items())
-        if self.key(a) == self.key(b):
-            return True
-        return self._near(a, b)
+        if type(a) in _PLAIN and type(b) in _PLAIN:
+            return self.key(a) == self.key(b) or self._near(a, b)
+        if type(a) in (set, frozenset) and type(b) in (set, frozenset) and len(a) != len(b):
+            return False  # before the keys, which cost a walk over every member
+        return (type(a) in _PLAIN) == (type(b) in _PLAIN) and self.key(a) == self.key(b)
 
     def _near(self, a: Any, b: Any) -> bool:
         numbers = (float,) if self.types == "exact" else (bool, int, float)

@@ -162,7 +162,10 @@ class Evaluator:
             return bool(part in whole)
         if type(whole) not in (list, tuple, set, frozenset, dict):
             raise TypeError(f"a {type(whole).__name__} holds nothing")
-        return any(self._comparison.same(part, other) for other in whole)
+        if self._comparison.tolerance:
+            return any(self._comparison.same(part, other) for other in whole)
+        sought = self._comparison.key(part)
+        return any(self._comparison.key(other) == sought for other in whole)
 
     def _subscript(self, node: ast.Subscript) -> Any:
         whole = self.value(node.value)
@@ -215,7 +218,7 @@ def _bounded(op: ast.operator, left: Any, right: Any) -> None:
     if type(left) not in (bool, int) or type(right) not in (bool, int):
         return
     bits = int(left).bit_length(), int(right).bit_length()
-    if isinstance(op, ast.Pow) and (right < 0 or bits[0] * right > MAX_BITS):
+    if isinstance(op, ast.Pow) and bits[0] * abs(right) > MAX_BITS:
         raise NotReadable("a large power")
     if isinstance(op, ast.Mult) and sum(bits) > 1_000_000:
         raise NotReadable("a large product")

@@ -312,10 +312,10 @@ def read_test(text: str) -> Assertion | NotPython | TooLarge | NotReadable:
         try:
             parse_expression(text)  # `f(g(1)) raises X` parses only here, and runs nowhere
         except (NotPython, TooLarge) as fault:
-            return fault
-        return error
+            return fault.with_traceback(None)
+        return error.with_traceback(None)  # what is kept must not hold on to frames
     except (NotPython, TooLarge) as error:
-        return error
+        return error.with_traceback(None)
 
 
 __all__ = [

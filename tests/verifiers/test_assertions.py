@@ -218,3 +218,15 @@ def test_cases_that_differ_have_keys_that_differ():
 def test_cases_that_make_no_sense_are_told_where_they_are_made(call, options):
     with pytest.raises(ConfigError):
         Case(call, **options)
+
+
+def test_looking_for_a_large_value_in_a_large_one_is_quick():
+    large = list(range(10_000))
+    sets = [frozenset({n}) for n in range(5_000)]
+    test = take_apart("f(1) in f(2)")
+    started = time.perf_counter()
+    for comparison in (EXACT, PYTHON, Comparison(tolerance=1e-6)):
+        assert test.judge(values(large, large), comparison).outcome == "fail"
+        assert test.judge(values(frozenset(large), sets), comparison).outcome == "fail"
+        assert test.judge(values(7, large), comparison).outcome == "pass"
+    assert time.perf_counter() - started < 5
