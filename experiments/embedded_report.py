@@ -31,7 +31,7 @@ REFERENCE = "planneal"
 
 def methods() -> list[Method]:
     """The methods of the report."""
-    return [Direct(), SelfConsistency(8), BestOfPlans(6), Planneal()]
+    return [Direct(), SelfConsistency(8), BestOfPlans(1), BestOfPlans(6), Planneal()]
 
 
 def _cells(row: MethodRow) -> list[str]:

@@ -126,10 +126,13 @@ class SelfConsistency(Method):
 
 
 class BestOfPlans(Method):
-    """The best of n drafted plans under the verifiers and the energy of planneal, then one answer from it."""
+    """The best of n drafted plans under the verifiers and the energy of planneal, then one answer from it.
+
+    With n = 1 this is planneal without its refinement: what the plan alone brings.
+    """
 
     def __init__(self, n: int = 6, settings: Settings | None = None) -> None:
-        self.name = f"best-of-{n} plans"
+        self.name = f"best-of-{n} plans" if n > 1 else "one plan, unrefined"
         self.n = n
         self.settings = settings or Settings()
 

@@ -1,8 +1,8 @@
 """Names and sentences of the arithmetic family.
 
 Every name is one lower-case plural noun, and no sentence begins with a name, so that a name is written in one way
-only. A sentence begins with what it defines, and keeps the written order of its relation: its first operand is `{a}`,
-its second is `{b}`.
+only. A sentence ends with what it defines, so that a reader from left to right knows the whole relation there; it
+keeps the written order of the relation: its first operand is `{a}`, its second is `{b}`.
 """
 
 from __future__ import annotations
@@ -22,38 +22,38 @@ NAMES: tuple[str, ...] = tuple(_NAMES.split())
 SENTENCES: dict[Kind, tuple[str, ...]] = {
     Kind.GIVEN: (
         "There are {n} {s}.",
-        "The number of {s} is {n}.",
         "We have {n} {s}.",
+        "We counted {n} {s}.",
     ),
     Kind.MORE: (
-        "There are {n} more {s} than {a}.",
-        "The number of {s} is {n} more than the number of {a}.",
-        "We have as many {s} as {a} plus {n}.",
+        "Adding {n} to the {a} gives the number of {s}.",
+        "The {a} plus {n} are as many as the {s}.",
+        "With {n} more the {a} would be as many as the {s}.",
     ),
     Kind.FEWER: (
-        "There are {n} fewer {s} than {a}.",
-        "The number of {s} is {n} less than the number of {a}.",
-        "We have as many {s} as {a} minus {n}.",
+        "Taking {n} from the {a} gives the number of {s}.",
+        "The {a} minus {n} are as many as the {s}.",
+        "With {n} fewer the {a} would be as many as the {s}.",
     ),
     Kind.TIMES: (
-        "There are {n} times as many {s} as {a}.",
-        "The number of {s} is {n} times the number of {a}.",
-        "We have {n} {s} for each of the {a}.",
+        "For each of the {a} we have {n} {s}.",
+        "The {a} times {n} are as many as the {s}.",
+        "Counting the {a} {n} times gives the number of {s}.",
     ),
     Kind.SHARE: (
-        "The number of {s} is the number of {a} divided by {n}.",
-        "There are as many {s} as splitting the {a} evenly in {n} gives.",
-        "There are as many {s} as in one of {n} equal shares of the {a}.",
+        "Splitting the {a} evenly in {n} gives the number of {s}.",
+        "The {a} divided by {n} are as many as the {s}.",
+        "One of {n} equal shares of the {a} gives the number of {s}.",
     ),
     Kind.SUM: (
-        "There are as many {s} as {a} and {b} together.",
-        "The number of {s} is the sum of {a} and {b}.",
-        "The number of {s} is what adding the {a} to the {b} gives.",
+        "Adding the {a} to the {b} gives the number of {s}.",
+        "The {a} plus the {b} are as many as the {s}.",
+        "The {a} and {b} together are as many as the {s}.",
     ),
     Kind.DIFFERENCE: (
-        "The number of {s} is the number of {a} minus the number of {b}.",
-        "There are as many {s} as there are more {a} than {b}.",
-        "We have as many {s} as {a} without {b}.",
+        "The {a} minus the {b} are as many as the {s}.",
+        "The {a} without as many as the {b} are as many as the {s}.",
+        "The {a} outnumber the {b} by the number of {s}.",
     ),
 }
 

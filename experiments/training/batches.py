@@ -65,7 +65,7 @@ def draw_problem(rng: np.random.Generator, data: DataConfig) -> ArithmeticProble
 
 def _grow(rng: np.random.Generator, kind: int, problem: ArithmeticProblem, data: DataConfig) -> Node:
     if kind == 0:
-        return draft_tree(rng, problem, data.answers, data.quiz, data.direct)
+        return draft_tree(rng, problem, data.answers, data.quiz, data.direct, data.drafts)
     return repair_tree(rng, problem) if kind == 1 else answer_tree(rng, problem)
 
 

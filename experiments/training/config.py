@@ -28,6 +28,7 @@ class DataConfig(_Section):
         spare: Trees drawn beyond a batch's room, as a share of it, so that small ones fill the holes.
         answers: Share of the draft trees with the answer to the plan that the draft becomes.
         quiz: Share of the draft trees with a quiz on every quantity.
+        drafts: Share of the draft trees with the draft; a tree is never left without any branch.
         direct: Share of the draft trees with the direct answer, whose first line needs the whole way back from the
             goal and which therefore teaches nothing before look-ups are learnt.
         question_weight: Weight of the loss on a question token.
@@ -42,6 +43,7 @@ class DataConfig(_Section):
     spare: float = 0.0
     answers: float = 1.0
     quiz: float = 0.0
+    drafts: float = 1.0
     direct: float = 1.0
     question_weight: float = 0.03
     sampled: float = 0.4
@@ -114,6 +116,7 @@ class RunConfig(_Section):
         tokenizer_problems: Problems whose text trains the tokenizer.
         vocabulary: Bound on the tokenizer's size.
         mimetic_heads: Heads of each layer in which queries equal keys at the start.
+        look_back: Distances and sharpnesses of the heads that begin as attention to a distance.
         model: Sizes of the model; the vocabulary's is the tokenizer's.
         data: What batches are made of.
         optim: The optimiser.
@@ -132,6 +135,7 @@ class RunConfig(_Section):
     tokenizer_problems: int = 1500
     vocabulary: int = 1024
     mimetic_heads: int = 0
+    look_back: tuple[tuple[float, float], ...] = ()
     model: ModelShape = ModelShape()
     data: DataConfig = DataConfig()
     optim: OptimConfig = OptimConfig()

@@ -120,6 +120,7 @@ def draft_tree(
     answers: float = 1.0,
     quiz: float = 0.0,
     direct: float = 1.0,
+    drafts: float = 1.0,
 ) -> Node:
     """Question, then the draft, the answer to the plan that it becomes, and the direct answer.
 
@@ -129,6 +130,7 @@ def draft_tree(
         answers: Share of the trees with the answer to the plan.
         quiz: Share of the trees with a quiz on every quantity.
         direct: Share of the trees with the direct answer.
+        drafts: Share of the trees with the draft; it is there where nothing else is.
     """
     lines = gold_lines(problem)
     draft = Node("plan:\n", draft_text(problem.public.target, problem.gold.relations), ends=True)
@@ -140,11 +142,13 @@ def draft_tree(
     plan.children = [answer] if answers == 1.0 or rng.random() < answers else []
     if rng.random() < 0.25:
         plan.children += _checks(rng, Repairer.of(problem), lines, 1)
-    branches = [draft, *([plan] if plan.children else [])]
+    branches = [plan] if plan.children else []
     if direct == 1.0 or rng.random() < direct:
         branches.append(Node("answer:\n", chain, ends=True))
     if quiz and rng.random() < quiz:
         branches.append(_quiz(rng, problem))
+    if drafts == 1.0 or not branches or rng.random() < drafts:
+        branches.insert(0, draft)
     return Node("", question_text(problem), question=True, children=branches)
 
 

@@ -6,6 +6,7 @@ positions and a graph that compiles once. Its weights load into the ordinary cla
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -14,6 +15,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 __all__ = ["Cache", "Llama", "ModelShape"]
+
+_EMBEDDING_SCALE = 0.02
+"""Standard deviation of the embedding at the start."""
 
 
 class ModelShape(BaseModel):
@@ -124,13 +128,19 @@ class Llama(nn.Module):
 
     Args:
         shape: Its sizes.
+        look_back: Pairs of a distance in tokens and a sharpness. For each, one head of the first two layers (from the
+            last head down) begins as attention to that distance, from a feature that all embeddings share: a key
+            turned by the distance scores `sharpness * sqrt(head_dim) * cos(frequency * (i - j - distance))` summed over
+            the frequencies, so that neighbours are seen before anything is learnt.
         mimetic_heads: Heads of each layer in which queries equal keys at the start, so that a token looks for its own
             name from the first step on (Trockman and Kolter, 2023, arXiv 2305.09828).
     """
 
     inverse_frequencies: Tensor
 
-    def __init__(self, shape: ModelShape, mimetic_heads: int = 0) -> None:
+    def __init__(
+        self, shape: ModelShape, mimetic_heads: int = 0, look_back: Sequence[tuple[float, float]] = ()
+    ) -> None:
         super().__init__()
         self.shape = shape
         self.model = _Body(shape)
@@ -138,7 +148,7 @@ class Llama(nn.Module):
         self.register_buffer("inverse_frequencies", shape.rope_theta**-powers, persistent=False)
         for name, parameter in self.named_parameters():
             if parameter.ndim == 2:
-                scale = 0.02 if "embed" in name else (1.0 / parameter.shape[1]) ** 0.5
+                scale = _EMBEDDING_SCALE if "embed" in name else (1.0 / parameter.shape[1]) ** 0.5
                 if name.endswith(("o_proj.weight", "down_proj.weight")):
                     scale /= (2 * shape.num_hidden_layers) ** 0.5
                 nn.init.normal_(parameter, std=scale)
@@ -148,6 +158,27 @@ class Llama(nn.Module):
             for name, weight in weights.items():
                 if name.endswith("q_proj.weight"):
                     weight[:rows] = weights[name.replace("q_proj", "k_proj")][:rows]
+
+        if look_back:
+            with torch.no_grad():
+                self.model.embed_tokens.weight.add_(_EMBEDDING_SCALE)
+                for n, (distance, sharpness) in enumerate(look_back, 1):
+                    self._look_back(shape.num_attention_heads - n, distance, sharpness)
+
+    def _look_back(self, head: int, distance: float, sharpness: float) -> None:
+        """Start a head of the first two layers as attention to a distance."""
+        size, width = self.shape.head_dim, self.shape.hidden_size
+        # The shared feature makes up half of the normalised input: its length there is sqrt(width / 2).
+        length = (sharpness * size**0.5) ** 0.5 / (width / 2**0.5)
+        angle = distance * self.inverse_frequencies
+        straight = torch.cat((torch.ones(size // 2), torch.zeros(size // 2)))
+        turned = torch.cat((angle.cos(), angle.sin()))
+        rows = slice(head * size, (head + 1) * size)
+        for name, weight in self.named_parameters():
+            early = name.startswith(("model.layers.0.", "model.layers.1."))
+            start = straight if name.endswith("q_proj.weight") else turned if name.endswith("k_proj.weight") else None
+            if early and start is not None:
+                weight[rows].mul_(0.5).add_(length * start[:, None])
 
     def hidden(self, ids: Tensor, positions: Tensor, mask: Tensor, caches: list[Cache] | None = None) -> Tensor:
         """Final hidden states, (batch, tokens, hidden).

@@ -67,7 +67,7 @@ class Run:
         self.tokenizer = load_tokenizer(str(self.folder))
         torch.manual_seed(config.seed)
         shape = config.model.model_copy(update={"vocab_size": self.tokenizer.get_vocab_size()})
-        self.model = Llama(shape, config.mimetic_heads)
+        self.model = Llama(shape, config.mimetic_heads, config.look_back)
         matrices = [p for n, p in self.model.named_parameters() if p.ndim == 2 and "embed" not in n]
         others = [p for n, p in self.model.named_parameters() if p.ndim != 2 or "embed" in n]
         self.optimisers: list[torch.optim.Optimizer] = [

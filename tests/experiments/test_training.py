@@ -147,6 +147,31 @@ def test_mimetic_heads_begin_with_queries_that_equal_keys():
         assert not torch.equal(query[3 * shape.head_dim :], key[3 * shape.head_dim :])
 
 
+def _distances_seen(model: Llama) -> torch.Tensor:
+    """How far back the last head of the first layer looks first, from each place of a random text."""
+    layer, length = model.model.layers[0], 40
+    with torch.inference_mode():
+        x = layer.input_layernorm(model.model.embed_tokens(torch.randint(0, 200, (1, length))))
+        angles = torch.arange(length)[:, None] * model.inverse_frequencies
+        turn = torch.polar(torch.ones_like(angles), angles)
+
+        def last_head(weight: torch.Tensor) -> torch.Tensor:
+            return torch.complex(*(x @ weight[-model.shape.head_dim :].T)[0].chunk(2, -1)) * turn
+
+        scores = (last_head(layer.self_attn.q_proj.weight) @ last_head(layer.self_attn.k_proj.weight).conj().T).real
+        seen = scores.masked_fill(torch.ones(length, length).triu(1).bool(), float("-inf"))
+    return torch.arange(length)[10:] - seen[10:].argmax(-1)
+
+
+def test_heads_that_look_back_begin_near_their_distance():
+    torch.manual_seed(0)
+    shape = ModelShape(vocab_size=200, num_hidden_layers=2)
+    for distance in (1.0, 4.0):
+        found = _distances_seen(Llama(shape, look_back=[(distance, 6.0)]))
+        assert (found - distance).abs().mean() < 1.0
+    assert (_distances_seen(Llama(shape)) - 1.0).abs().mean() > 3.0
+
+
 def test_the_exported_folder_is_the_same_model_for_transformers(finished, tmp_path):
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
