@@ -51,7 +51,7 @@ def solved(judged: Judged, exact: frozenset[str]) -> bool:
     verifier either.
     """
     plan = judged.plan
-    if judged.energy.violated:
+    if judged.energy.violated or not exact:  # nothing is established without an exact verifier
         return False
     hard = {GOAL, *(item.id for item in plan.locked)}
     resting = set(closure(plan, [*goal_roots(plan), *(item.id for item in plan.locked)]))
