@@ -105,6 +105,9 @@ class Comparison:
             return self.key(a) == self.key(b) or self._near(a, b)
         if type(a) in (set, frozenset) and type(b) in (set, frozenset) and len(a) != len(b):
             return False  # before the keys, which cost a walk over every member
+        for value in (a, b):
+            if type(value) not in (*_PLAIN, list, tuple, set, frozenset, dict):
+                raise NotPlain(type(value).__name__)
         return (type(a) in _PLAIN) == (type(b) in _PLAIN) and self.key(a) == self.key(b)
 
     def _near(self, a: Any, b: Any) -> bool:
