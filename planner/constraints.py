@@ -1,9 +1,9 @@
 """From relations to linear constraints: what bends is split into cases, what is not linear stands for itself.
 
 ``abs``, ``min``, ``max``, ``if`` and ``!=`` become alternatives; ``%``, ``floor`` and ``ceil`` an integer with its
-bounds. A product of two unknowns, a root or a power becomes a variable of its own, the same wherever it occurs, of which
-only its sign and whether it is an integer are known. So a system without a point refutes the relations for certain; a
-point proves them consistent only where nothing stood for itself (:attr:`Reading.exact`).
+bounds. A product of two unknowns, a root or a power becomes a variable of its own, the same wherever it occurs; only its
+sign and whether it is an integer are known. So a system without a point refutes the relations for certain,
+while a point proves nothing.
 """
 
 from __future__ import annotations
@@ -36,12 +36,10 @@ class Reading:
 
     Attributes:
         system: The constraints so far.
-        exact: Whether every expression was said in full.
     """
 
     def __init__(self, values: Mapping[str, Fraction], integers: Iterable[str] = ()) -> None:
         self.system = System(integers=set(integers))
-        self.exact = True
         self._values = values
         self._named: dict[Expression, Linear] = {}
         self._count = 0
@@ -193,7 +191,6 @@ class Reading:
 
     def _opaque(self, node: Apply) -> Linear:
         """A variable that stands for what is not linear; where it has no value, no statement with it is true."""
-        self.exact = False
         value = self._fresh()
         if _is_square(node) or node.op == "sqrt":
             self._put([_constraint(_times(value, -_ONE), "<=")])

@@ -13,7 +13,7 @@ from .evaluation import check_statement
 from .expressions import Relation
 from .graph import closure, links
 from .plan import Item, Plan
-from .valuation import Clash, Dispute, Solvers, Valuation, relation_of, valuate
+from .valuation import NO_SOLVERS, Clash, Dispute, Solvers, Valuation, relation_of, valuate
 
 MAX_CANDIDATES = 48
 """Most items that a contradiction is cut down from; larger ones are told as they were found."""
@@ -24,7 +24,7 @@ def sub_plan(items: Sequence[Item]) -> Plan:
     return Plan.model_construct(goal="g", target=None, items=tuple(items))
 
 
-def refuted(items: Sequence[Item], solvers: Solvers = Solvers(), own_units: Mapping[str, str] | None = None) -> bool:
+def refuted(items: Sequence[Item], solvers: Solvers = NO_SOLVERS, own_units: Mapping[str, str] | None = None) -> bool:
     """Whether items are seen to contradict each other: the exact test that minimal sets are minimal for.
 
     Args:
@@ -72,7 +72,8 @@ def shrink(candidates: Sequence[str], is_refuted: Callable[[Collection[str]], bo
 
 class _Cutter:
     def __init__(self, plan: Plan, solvers: Solvers, own_units: Mapping[str, str] | None) -> None:
-        self._plan = plan
+        # Without needs: what a contradiction is cut down to depends on what the relations say, and on nothing else.
+        self._plan = sub_plan([Item.model_construct(id=item.id, check=item.check) for item in plan.items])
         self._solvers = solvers
         self._own = own_units
 
@@ -119,8 +120,6 @@ class _Cutter:
     def violations(self, known: Valuation) -> list[Clash]:
         """Constraints that are false at values which no definition gave: they clash with the equations behind them."""
         structure = links(self._plan)
-        if known.values.keys() <= structure.definers.keys():
-            return []
         troubled = {i for clash in known.clashes for i in clash.members}
         troubled |= {i for dispute in known.disputes for i in dispute.members}
         found: list[Clash] = []
@@ -138,10 +137,14 @@ class _Cutter:
 
 def minimise(plan: Plan, known: Valuation, solvers: Solvers, own_units: Mapping[str, str] | None) -> Valuation:
     """The same valuation with every contradiction cut down; nothing is computed where there is none."""
+    solved = not known.values.keys() <= links(plan).definers.keys()
+    if not (known.clashes or known.disputes or solved):
+        return known
     cutter = _Cutter(plan, solvers, own_units)
     known.clashes[:] = [cutter.clash(clash) for clash in known.clashes]
     known.disputes[:] = [pair for dispute in known.disputes for pair in cutter.pairs(dispute)]
-    known.clashes += cutter.violations(known)
+    if solved:
+        known.clashes += cutter.violations(known)
     return known
 
 

@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from itertools import pairwise
 from typing import NamedTuple
 
-from .checks import RelationCheck, UnitCheck
+from .checks import UnitCheck
 from .evaluation import shown
 from .expressions import CONDITIONS, Apply, Expression, Number, Quantity, Relation, Symbol
 from .graph import strong_components
@@ -105,7 +106,7 @@ class _Solver:
         self.mismatch = None
         self._item = item_id
         forms = [self.form(term) for term in relation.terms]
-        for left, right in zip(forms, forms[1:], strict=False):
+        for left, right in pairwise(forms):
             self._equate(left, right)
         return self.mismatch
 
@@ -194,7 +195,8 @@ def _text(form: _Form) -> str:
 def _in_order(relations: Sequence[tuple[Item, Relation]]) -> list[tuple[Item, Relation]]:
     """Definitions by subgoals, what they rest on first; then other equations; then the rest."""
     definitions: dict[str, list[tuple[Item, Relation]]] = {}
-    equations, others = [], []
+    equations: list[tuple[Item, Relation]] = []
+    others: list[tuple[Item, Relation]] = []
     for item, relation in relations:
         if item.defines is not None:
             definitions.setdefault(item.defines, []).append((item, relation))
@@ -218,20 +220,13 @@ def declared(items: Iterable[Item]) -> dict[str, str]:
     return own
 
 
-def infer_dimensions(items: Sequence[Item], own: Mapping[str, str]) -> Dimensions | None:
-    """What the items' relations say of dimensions; None where no unit is written, which costs nothing more.
+def infer_dimensions(relations: Sequence[tuple[Item, Relation]], own: Mapping[str, str]) -> Dimensions:
+    """What relations say of dimensions.
 
     Args:
-        items: Items, in plan order.
+        relations: Items with their relations, in plan order.
         own: The declared units, as :func:`declared` gives them.
     """
-    relations = [
-        (item, item.check.relation)
-        for item in items
-        if isinstance(item.check, RelationCheck) and isinstance(item.check.relation, Relation)
-    ]
-    if not any(relation.quantities for _, relation in relations):
-        return None
     found = Dimensions(own=own)
     solver = _Solver(own)
     for item, relation in _in_order(relations):

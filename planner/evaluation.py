@@ -281,4 +281,15 @@ def check_statement(relation: Relation, values: Mapping[str, Fraction]) -> Check
     return Checked(outcome, worst.reason, gap=worst)
 
 
-__all__ = ["MAX_BITS", "Checked", "Gap", "check_statement", "condition_holds", "evaluate", "fits", "shown", "value_of", "written"]
+__all__ = [
+    "MAX_BITS",
+    "Checked",
+    "Gap",
+    "check_statement",
+    "condition_holds",
+    "evaluate",
+    "fits",
+    "shown",
+    "value_of",
+    "written",
+]

@@ -218,7 +218,9 @@ def _called(name: str, args: tuple[Expression, ...]) -> Expression:
     if not conditional:
         return Apply(name, args)
     if len(args) % 2 == 0:
-        raise ExpressionError("piecewise takes pairs of a comparison and an expression, and one expression for the rest")
+        raise ExpressionError(
+            "piecewise takes pairs of a comparison and an expression, and one expression for the rest"
+        )
     rest = args[-1]
     for condition, value in zip(args[-3::-2], args[-2::-2], strict=True):
         rest = Apply("if", (condition, value, rest))
@@ -292,7 +294,9 @@ class _Build(Transformer[Token, Any]):
 @lru_cache(maxsize=1)
 def _parser() -> Lark:
     grammar = resources.files(__package__).joinpath("relation.lark").read_text(encoding="utf-8")
-    return Lark(grammar.replace("%QUANTITY%", QUANTITY_PATTERN.replace("/", r"\/")), parser="lalr", propagate_positions=False)
+    return Lark(
+        grammar.replace("%QUANTITY%", QUANTITY_PATTERN.replace("/", r"\/")), parser="lalr", propagate_positions=False
+    )
 
 
 _FORBIDDEN = re.compile(r"[^A-Za-z0-9_+\-*/%^().,=!<> \t]")

@@ -68,6 +68,7 @@ def _search(
     point = _solve_rows(rows, integers, effort)
     if point is None:
         return None
+    effort.spend(2 * sum(map(len, choices)))
     broken = [c for c in choices if not any(all(row.holds(point) for row in group) for group in c)]
     if not broken:
         return point
@@ -130,6 +131,7 @@ class _Eliminated:
         self._replace(name, form, -row.constant / weight)
 
     def _replace(self, name: str, form: dict[str, Fraction], constant: Fraction) -> None:
+        self.effort.spend(len(self.rows) // 2)
         self.solved.append((name, form, constant))
         self.rows = [self._replaced(row, name, form, constant) for row in self.rows]
 

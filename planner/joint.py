@@ -16,8 +16,10 @@ from .simplex import Effort, Exhausted
 from .systems import solve_jointly
 from .valuation import Clash, Solvers, State
 
-EFFORT = 12_000
-"""Operations on rationals that one test may take, some tens of milliseconds at most."""
+EFFORT = 3_000
+"""Operations on rationals that one test may take, about ten milliseconds."""
+SEEKING_EFFORT = 1_500
+"""Operations that looking for only values in one group may take."""
 MAX_SYMBOLS = 24
 """Most open symbols of one group."""
 MAX_SOUGHT = 8
@@ -88,7 +90,7 @@ def read_system(state: State, symbols: frozenset[str], relations: list[Relation]
 
 def _only(state: State, symbols: frozenset[str], system: System, point: Point) -> dict[str, Fraction]:
     """Symbols with one possible value, as far as the effort goes."""
-    effort = Effort(EFFORT)
+    effort = Effort(SEEKING_EFFORT)
     found: dict[str, Fraction] = {}
     for name in [name for name in sorted(symbols) if state.sourced(name)][:MAX_SOUGHT]:
         try:
@@ -100,4 +102,4 @@ def _only(state: State, symbols: frozenset[str], system: System, point: Point) -
     return found
 
 
-__all__ = ["EFFORT", "MAX_ROUNDS", "MAX_SOUGHT", "MAX_SYMBOLS", "read_system", "refute_jointly"]
+__all__ = ["EFFORT", "MAX_ROUNDS", "MAX_SOUGHT", "MAX_SYMBOLS", "SEEKING_EFFORT", "read_system", "refute_jointly"]

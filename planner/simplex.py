@@ -1,7 +1,7 @@
 """Linear inequalities over the rationals: is there a point that satisfies them all? Exact and bounded.
 
-The general simplex of Dutertre and de Moura ("A fast linear-arithmetic solver for DPLL(T)", CAV 2006) with Bland's rule,
-over numbers ``a + b * delta`` where delta is a positive infinitesimal: ``x < 3`` is ``x <= 3 - delta``.
+The general simplex of Dutertre and de Moura ("A fast linear-arithmetic solver for DPLL(T)", CAV 2006) with Bland's
+rule, over numbers ``a + b * delta`` where delta is a positive infinitesimal: ``x < 3`` is ``x <= 3 - delta``.
 """
 
 from __future__ import annotations
@@ -94,7 +94,9 @@ class _Tableau:
         row = self.rows.pop(leaving)
         weight = row.pop(entering)
         bound = self.upper[leaving]
-        step = _Number((bound.real - self.value[leaving].real) / weight, (bound.small - self.value[leaving].small) / weight)
+        step = _Number(
+            (bound.real - self.value[leaving].real) / weight, (bound.small - self.value[leaving].small) / weight
+        )
         self.value[leaving] = bound
         self._move(entering, step)
         for name, other in self.rows.items():
@@ -139,7 +141,7 @@ def find_point(rows: Sequence[Inequality], effort: Effort) -> dict[str, Fraction
     Raises:
         Exhausted: The effort does not suffice.
     """
-    effort.spend(sum(len(row.weights) + 1 for row in rows))
+    effort.spend(sum(3 * len(row.weights) + 2 for row in rows))
     constant = [row for row in rows if not row.weights]
     if any(row.constant > 0 or (row.strict and row.constant == 0) for row in constant):
         return None

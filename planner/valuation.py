@@ -103,6 +103,10 @@ class Solvers(NamedTuple):
     points: PointFinder | None = None
 
 
+NO_SOLVERS = Solvers()
+"""Linear algebra only."""
+
+
 @dataclass
 class Valuation:
     """What a plan determines, and what stands in the way of the rest.
@@ -154,6 +158,7 @@ class State:
         definitions: For each symbol the definitions it can get its value from.
         equations: Everything else that is said to be equal.
         closed: Symbols that will get no value: disputed, undefined, or part of a clash.
+        relations: Items with a relation that can be read.
     """
 
     def __init__(self, plan: Plan, own_units: Mapping[str, str] | None = None) -> None:
@@ -165,10 +170,13 @@ class State:
         self.equations: list[Equation] = []
         self.closed: set[str] = set()
         self._readers: dict[str, list[str]] = {}
-        self.result.dimensions = infer_dimensions(plan.items, declared(plan.items) if own_units is None else own_units)
-        for item in plan.items:
-            relation = relation_of(item)
-            if relation is None or not relation.ops or self.mixes_units(item.id):
+        self.relations = [(item, relation) for item in plan.items if (relation := relation_of(item)) is not None]
+        if any(relation.quantities for _, relation in self.relations):
+            self.result.dimensions = infer_dimensions(
+                self.relations, declared(plan.items) if own_units is None else own_units
+            )
+        for item, relation in self.relations:
+            if not relation.ops or self.mixes_units(item.id):
                 continue
             if item.kind == "S" and relation.defines is not None:
                 self._define(Definition(item.id, relation.defines, relation.terms[1], relation.uses))
@@ -268,9 +276,8 @@ class State:
         """
         found = [
             (item.id, relation)
-            for item in self.plan.items
-            if (relation := relation_of(item)) is not None
-            and not relation.symbols <= self.values.keys()
+            for item, relation in self.relations
+            if not relation.symbols <= self.values.keys()
             and relation.symbols.isdisjoint(self.closed)
             and item.id not in self.result.gaps
             and not self.mixes_units(item.id)
@@ -318,7 +325,7 @@ class State:
 
 
 def valuate(
-    plan: Plan, solvers: Solvers = Solvers(), *, own_units: Mapping[str, str] | None = None, minimal: bool = True
+    plan: Plan, solvers: Solvers = NO_SOLVERS, *, own_units: Mapping[str, str] | None = None, minimal: bool = True
 ) -> Valuation:
     """Everything that a plan's relations determine.
 

@@ -20,7 +20,8 @@ def _values(plan: Plan) -> dict[str, Fraction]:
 def plan_values(plan: Plan) -> dict[str, Fraction]:
     """The exact value, in base units, of every symbol that the plan determines.
 
-    By definitions, linear equations, and what bounds, assumptions and congruences leave as the only value. Rival definitions that differ determine nothing. Equations that are not linear are left to the relations verifier.
+    By definitions, linear equations, and what bounds, assumptions and congruences leave as the only value. Rival
+    definitions that differ determine nothing. Equations that are not linear are left to the relations verifier.
     """
     return dict(_values(plan))
 

@@ -80,7 +80,7 @@ class BoundedWorker:
             return "the solver was lost too often"
         environment = {k: v for k, v in os.environ.items() if k in ("PATH", "PYTHONPATH", "LANG", "SYSTEMROOT")}
         try:
-            child = subprocess.Popen(  # noqa: S603 - our own interpreter and module, nothing from outside
+            child = subprocess.Popen(
                 [sys.executable, "-m", self._module, str(self._memory), str(max(1, round(self._seconds) + 1))],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,

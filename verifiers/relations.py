@@ -26,7 +26,16 @@ from ..planner.units import read_declaration
 from ..planner.valuation import Clash, Dispute, Solvers, Valuation, relation_of, valuate
 from ..planner.verdicts import Verdict
 from ..planner.verifier import Judgement, Verifier
-from ..planner.witnesses import GOAL, Contradiction, Cycle, FalseEquality, Malformed, Undetermined, UnitMismatch, Violated
+from ..planner.witnesses import (
+    GOAL,
+    Contradiction,
+    Cycle,
+    FalseEquality,
+    Malformed,
+    Undetermined,
+    UnitMismatch,
+    Violated,
+)
 from .memo import ContentMemo, PlanMemo
 from .solving import real_roots, solve_points
 
@@ -180,12 +189,12 @@ class _Part(NamedTuple):
 
 
 class _Component(NamedTuple):
-    items: list[Item]
+    plan: Plan
     own_units: dict[str, str]
 
 
 def _part(component: _Component) -> _Part:
-    plan = sub_plan(component.items)
+    plan = component.plan
     known = valuate(plan, SOLVERS, own_units=component.own_units)
     reader = _Reader(plan, known)
     return _Part(known, {item.id: found for item in plan.items if (found := reader.item(item)) is not None})
@@ -207,12 +216,17 @@ def relation_findings(task: Task, plan: Plan, parts: Parts | None = None) -> Fin
     own = declared(plan.items)
     whole = Valuation()
     items: dict[str, Finding] = {}
-    for component in relation_components(plan):
+    components = relation_components(plan)
+    for component in components:
         units = own if own and any(map(_has_own_units, component)) else {}
         key = (tuple((item.id, str(item.check)) for item in component), tuple(units.items()))
-        part = parts(key, _Component(component, units))
+        alone = len(component) == len(plan.items)
+        part = parts(key, _Component(plan if alone else sub_plan(component), units))
         items.update(part.items)
-        whole.include(part.known)
+        if len(components) == 1:
+            whole = part.known
+        else:
+            whole.include(part.known)
     return Findings(items, _Reader(plan, whole).goal(items))
 
 

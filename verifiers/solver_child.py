@@ -2,7 +2,8 @@
 
 Run as a module with two arguments, bytes of memory and seconds of processor time per call. Each line in is
 ``{"pairs": [[left, right], ...], "unknowns": [...]}`` with expressions as :func:`encode` writes them, each line out
-``{"points": [[[numerator, denominator], ...], ...], "complete": bool}``, or null where it was not solved.
+``{"points": [[[numerator, denominator], ...], ...], "complete": bool}``, null where there are infinitely many, or
+text where it was not solved.
 """
 
 from __future__ import annotations
@@ -121,8 +122,8 @@ def main(arguments: Sequence[str]) -> None:
             reply = _reply(line)
         except MemoryError:
             return
-        except Exception:  # whatever sympy cannot do is not solved
-            reply = None
+        except Exception as error:  # whatever sympy cannot do, in time or at all, is told and decides nothing
+            reply = f"the solver gave up ({type(error).__name__})"
         print(json.dumps(reply), flush=True)
 
 

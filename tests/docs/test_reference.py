@@ -80,7 +80,7 @@ def test_edits_in_the_pages_apply_one_after_another_and_cover_every_operator():
 
 def test_check_kinds_are_all_listed():
     kinds = {re.search(r"`([a-z]+)`", row[1])[1] for row in rows(page("notation.md"), "form")}
-    assert kinds == {"relation", "order", "test", "call", "calls", "code", "program"} <= set(_KINDS)
+    assert kinds == {"relation", "order", "test", "call", "calls", "code", "program", "unit"} <= set(_KINDS)
 
 
 def test_limits_are_the_constants():

@@ -56,6 +56,26 @@ MALFORMED = [
     "x = 2 ** 0.5",
     "x =",
     "%s%s%s%n",
+    "x = 3 parsecs",
+    "x = 3 __class__",
+    "x = 3 km.real",
+    "x = 3 m(4)",
+    "x = 3 per m",
+    "x = 3 km / / h",
+    "x = 3 m ** m",
+    "x = if(y, 1, 2)",
+    "x = if(y > 1, z > 2, 3)",
+    "x = if(y > 1)",
+    "x = piecewise(y > 1, 2)",
+    "x = piecewise(1, 2, 3)",
+    "x = max(y > 1, 2)",
+    "integer()",
+    "integer(x) = 3",
+    "x = integer(3)",
+    "positive(x > 3)",
+    "integer(__import__)",
+    "x = (y > 1)",
+    "if(x > 1, 2, 3)",
 ]
 TOO_LARGE = [
     "x = 9**9**9**9",
@@ -70,6 +90,15 @@ TOO_LARGE = [
     "x = " + " * ".join(["99999999999999999999"] * 20),
     "x = (((99999**32)**32)**32)**32",
     "x = 1 / 99999999999999999999 ** 32",
+    "x = 3 " + "km " * 7,
+    "x = 3 GB ** 9 GB ** 9 GB ** 9 GB ** 9",
+    "x = 1 / (1 nm ** 9 nm ** 9 nm ** 9)",
+    "x = 3 m ** 999",
+    "x = " + "if(y > 1, " * 30 + "1" + ", 2)" * 30,
+    "x = piecewise(" + "y > 1, 2, " * 60 + "3)",
+    "x = " + "9" * 31 + " km",
+    "x = mod(" * 30 + "1" + ", 2)" * 30,
+    "x % 2 ** 2 ** 2 = 1",
 ]
 MEANINGFUL = [
     "x = 1/0",
@@ -89,6 +118,22 @@ MEANINGFUL = [
     "x = " + "(" * 24 + "1" + ")" * 24,
     "x = x",
     "import = os",
+    "x = 3 " + "m " * 6,
+    "x = " + " + ".join(["3 km / h"] * 40),
+    "x = 3 m + 2 s",
+    "x * y * z % 7 = 3 m",
+    "x = " + "if(y > 1, " * 23 + "1" + ", 2)" * 23,
+    "x > " + " + ".join(f"abs(a{n})" for n in range(30)),
+    "0 = " + " + ".join(f"max(a{n}, b{n})" for n in range(25)),
+    "x = min(" + ", ".join(f"y{n} % {n + 2}" for n in range(8)) + ")",
+    " + ".join(f"x{n} % {n + 2}" for n in range(30)) + " = 1",
+    " = ".join(f"x % {10**9 + n}" for n in range(25)),
+    "x % 999999999999999999999999999989 = y % 999999999999999999999999999917 != 3",
+    "0 < 99999999999 * x - 99999999998 * y < 1",
+    "integer(" + ", ".join(f"x{n}" for n in range(60)) + ")",
+    "floor(x * 3 / 7) = floor(x * 5 / 11) != floor(x / 2)",
+    " != ".join(f"x{n} + x{n + 1}" for n in range(25)),
+    "x = piecewise(" + ", ".join(f"{n} < y % {n + 2} < {n + 1}, z + {n}" for n in range(7)) + ", 3)",
 ]
 
 
@@ -129,6 +174,7 @@ def tripwires(monkeypatch):
 
 
 def best_of_three(text):
+    """Seconds of this process's processor: the bound is on the work, whatever else the machine does."""
     from planneal.planner.expressions import _parse
     from planneal.verifiers.solving import real_roots
 
@@ -136,9 +182,9 @@ def best_of_three(text):
     for _ in range(3):
         _parse.cache_clear()
         real_roots.cache_clear()
-        started = time.perf_counter()
+        started = time.process_time()
         judge(text)
-        times.append(time.perf_counter() - started)
+        times.append(time.process_time() - started)
     return min(times)
 
 
@@ -153,6 +199,26 @@ def test_hostile_text_gets_a_typed_verdict_in_time(text, tripwires):
         assert [w.kind for w in found.witnesses] == ["malformed"]
         assert "too large" in found.reason
     assert best_of_three(text) < LIMIT
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        [f"C{n}: [x % {n + 1} = {n % 3}]" for n in range(1, 60)],
+        [f"C{n}: [x{n} + x{n + 1} % 7 > abs(x{n + 2})]" for n in range(1, 80)],
+        [f"C{n}: [x{n % 11} != x{n % 7}]" for n in range(1, 120)] + ["C999: [integer(x1, x2, x3)]"],
+        [f"C{n}: [{n} * x - {n + 1} * y < 1]" for n in range(1, 60)]
+        + [f"C{n}: [{n} * y < {n} * x + 3]" for n in range(60, 90)],
+        [f"S{n}: [x{n} = if(x{n + 1} > {n}, x{n + 2}, x{n + 3}) km / h]" for n in range(1, 90)],
+        [f"S{n}: [a{n} * a{n + 1} = {n} + a{n}]" for n in range(1, 100)] + ["C1: [a1 > a2]"],
+    ],
+)
+def test_hostile_plans_of_bounds_and_congruences_are_judged_in_bounded_time(lines):
+    plan = parse_plan("\n".join(["goal: g [x]", *lines]))
+    started = time.process_time()
+    assessment = asyncio.run(RelationsVerifier().assess(TASK, plan))
+    assert assessment.abstained is None
+    assert time.process_time() - started < 3
 
 
 def test_the_tripwires_are_live(tripwires):
