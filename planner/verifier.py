@@ -161,7 +161,7 @@ class Verifier(ABC):
             usage = judgement.usage + Usage(verifier_seconds=seconds)
         except BudgetExhausted:
             raise
-        except Exception as error:  # whatever a verifier raises, the run goes on without its word
+        except (Exception, SystemExit) as error:  # whatever a verifier raises, the run goes on without its word
             lost = getattr(error, "usage", None)  # what a model's failed attempts cost
             usage = lost if isinstance(lost, Usage) else Usage()
             return self.abstain(plan, why(error), seconds=clock() - started - usage.seconds, usage=usage)
@@ -279,6 +279,6 @@ def _sound(item_id: str, verdict: Verdict | None) -> Verdict:
     return verdict
 
 
-def why(error: Exception) -> str:
+def why(error: BaseException) -> str:
     """An abstention's reason in words."""
     return str(error) if isinstance(error, VerifierError) else f"{type(error).__name__}: {error}"
