@@ -26,6 +26,7 @@ A difference that is NaN or +inf is a rejection under every rule.
 from __future__ import annotations
 
 import math
+import sys
 from abc import ABC, abstractmethod
 
 from .errors import ConfigError
@@ -172,17 +173,18 @@ class Penalty(Metropolis):
         self.samples = samples
 
     def surcharge(self, variance: float, temperature: float) -> float:
-        """``T u``; at zero temperature without bound, unless there is no noise."""
+        """``T u``; at zero temperature as much as a float holds, unless there is no noise."""
+        most = sys.float_info.max
         if variance <= 0:
             return 0.0
-        if temperature <= 0:
-            return math.inf
-        chi = variance / temperature**2
+        if temperature <= 0 or variance / most >= temperature * temperature:
+            return most
+        chi = variance / (temperature * temperature)
         charge = chi / 2
         if self.samples is not None:
             n = self.samples
-            charge += chi**2 / (4 * (n + 1)) + chi**3 / (3 * (n + 1) * (n + 3))
-        return temperature * charge
+            charge += chi * chi / (4 * (n + 1)) + chi * chi * chi / (3 * (n + 1) * (n + 3))
+        return min(temperature * charge, most)
 
 
 RULES: dict[str, type[AcceptanceRule]] = {
