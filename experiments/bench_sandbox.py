@@ -1,9 +1,9 @@
 """Benchmark: what a run in each sandbox costs, cold and warm, and how many runs follow one another in a second.
 
-Cold: a sandbox that has just been made, start of the interpreter and its walls included (and for bubblewrap the probe,
-Cold: a sandbox that has just been made, start of the interpreter and its walls included (for bubblewrap the probe, told
-apart as ``first``). Warm: a child or worker waits already. In a row: one run after the other without a pause, so
-with their test texts, to say how many monty takes and whether the sandboxes agree.
+Cold: the start of the interpreter and its walls included (``first`` is the first run of a new sandbox, for bubblewrap
+with its probe). Warm: a child or worker waits already. In a row: one run after the other without
+a pause, so that the preparation of the next child is part of it. With ``--programs`` the canonical solutions of a
+HumanEval file run with their test texts, to say how many monty takes and whether the sandboxes agree.
 
 Run: ``python -m planneal.experiments.bench_sandbox --runs 50`` (timings on a busy machine mean little alone)
 """

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import select
+import selectors
 import signal
 import subprocess
 import time
@@ -75,7 +75,7 @@ class Child:
     @property
     def alive(self) -> bool:
         """Whether it still waits."""
-        return self._process.poll() is None
+        return self._ended() is None
 
     def ask(self, job: Job) -> tuple[Heard, int | None]:
         """Hands the job over, listens within its limits, kills and returns what was heard and the exit status.
@@ -96,20 +96,32 @@ class Child:
     def _ready(self) -> bool:
         """Waits for the ready line; what it says does not matter, since no program has run yet."""
         held, deadline = bytearray(), time.monotonic() + _START_SECONDS
-        while not held.endswith(b"\n"):
-            able, _, _ = select.select([self.pipes.answers], [], [], max(0.0, deadline - time.monotonic()))
-            part = os.read(self.pipes.answers, 1) if able else b""
-            if not part:
-                return False
-            held += part
+        with selectors.DefaultSelector() as selector:
+            selector.register(self.pipes.answers, selectors.EVENT_READ)
+            while not held.endswith(b"\n"):
+                able = selector.select(max(0.0, deadline - time.monotonic()))
+                part = os.read(self.pipes.answers, 1) if able else b""
+                if not part:
+                    return False
+                held += part
         return True
 
     def _status(self) -> int | None:
-        try:
-            status = self._process.wait(1.0)
-        except subprocess.TimeoutExpired:
+        deadline = time.monotonic() + 1.0
+        while (status := self._ended()) is None and time.monotonic() < deadline:
+            time.sleep(0.002)
+        if status is None or status <= 128:
+            return status
+        return 128 - status  # bubblewrap tells a signal as a shell does
+
+    def _ended(self) -> int | None:
+        """The exit status if it ended, without letting go of its number where the system can: the group may live on."""
+        if self._process.returncode is not None or not hasattr(os, "waitid"):
+            return self._process.poll()
+        found = os.waitid(os.P_PID, self._process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        if found is None:
             return None
-        return 128 - status if status > 128 else status  # bubblewrap tells a signal as a shell does
+        return found.si_status if found.si_code == os.CLD_EXITED else -found.si_status
 
     def signal(self) -> None:
         """Kills the whole group; who listens to it hears the end."""

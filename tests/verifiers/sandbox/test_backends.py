@@ -178,8 +178,9 @@ def test_a_child_that_died_while_it_waited_is_replaced(make_cpython):
     async def outlived():
         async with make_cpython() as sandbox:
             await sandbox.warm()
-            sandbox._waiting[0]._process.kill()
-            sandbox._waiting[0]._process.wait()
+            os.kill(sandbox._waiting[0]._process.pid, 9)
+            while sandbox._waiting[0].alive:
+                await asyncio.sleep(0.01)
             return await sandbox.run(Job("def f(): return 3", (Call("f"),)))
 
     assert asyncio.run(outlived()).results[0].value == 3

@@ -152,7 +152,7 @@ JSON = st.recursive(
 )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(JSON)
 def test_any_json_is_a_value_or_garbage(data):
     with contextlib.suppress(values.Garbage):
