@@ -287,6 +287,18 @@ def test_doubt_about_what_the_goal_rests_on_is_not_solved():
         assert state.solved is not doubts
 
 
+def test_a_goal_without_a_target_is_left_to_those_who_can_judge_it():
+    for goal, judges, expected in (
+        ("how many wigs? [wigs]", (open_ended(), Reaches()), False),
+        ("sort the list", (open_ended(), Reaches()), True),
+        ("sort the list", (open_ended(),), False),
+        ("sort the list", (Scores(written, goal="fail"), Reaches()), False),
+    ):
+        draft = plan_of("S1: done [wigs = 2]", goal=goal)
+        state, _ = refined(worker(verifiers=judges), drafts=[draft], stop=StopRule(max_steps=1))
+        assert state.solved is expected
+
+
 def test_the_plain_form_is_the_same_run():
     def workers():
         return [worker(Wanderer(), seed=4)]
