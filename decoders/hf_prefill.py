@@ -31,6 +31,15 @@ MIN_SAVING = 24
 MAX_PASS_TOKENS = 16384
 """Tokens (padding included) in one pass, so that a large batch of long prompts does not exhaust memory."""
 
+CPU_PASS_TOKENS = 4096
+"""The same on a CPU, whose caches larger passes overflow."""
+
+PASS_WORTH = {"cpu": 96}
+"""Tokens that take about as long as one more pass takes to start, by kind of device."""
+
+GPU_PASS_WORTH = 2048
+"""The same where a device is not listed: an estimate for GPUs, where a pass of any size takes milliseconds to start."""
+
 
 @dataclass
 class Reading:
@@ -85,7 +94,7 @@ def read(forward: Forward, readings: Sequence[Reading], prefixes: PrefixCache) -
     for row in rows:
         row.reading.reused = row.known
     _read_shared(forward, rows)
-    for bucket in _buckets(rows):
+    for bucket in _buckets(rows, _most(forward)):
         _read_bucket(forward, bucket)
     for row in rows:
         if not row.reading.store:
@@ -96,16 +105,26 @@ def read(forward: Forward, readings: Sequence[Reading], prefixes: PrefixCache) -
 
 
 def _read_shared(forward: Forward, rows: Sequence[_Row]) -> None:
-    """Computes each prefix that enough rows of this batch share, and lets them start from it."""
+    """Computes each prefix that enough rows of this batch share, and lets them start from it.
+
+    Shared beginnings nest (all plans share a question, some of them their first items), so what is shared beyond them
+    is looked for again as long as it saves more than the passes cost.
+    """
+    worth = PASS_WORTH.get(forward.device.type, GPU_PASS_WORTH)
     shared = _groups(rows)
-    heads = [_Row(Reading(first.reading.ids[:length]), first.known, first.past) for length, (first, *_) in shared]
-    for bucket in _buckets(heads):
-        _read_bucket(forward, bucket)
-    for head, (length, members) in zip(heads, shared, strict=True):
-        for index, member in enumerate(members):
-            member.known, member.past = length, head.reading.past
-            if index:  # the first of them is the one that pays
-                member.reading.reused = length
+    while shared:
+        heads = [_Row(Reading(first.reading.ids[:length]), first.known, first.past) for length, (first, *_) in shared]
+        for bucket in _buckets(heads):
+            _read_bucket(forward, bucket)
+        for head, (length, members) in zip(heads, shared, strict=True):
+            for index, member in enumerate(members):
+                if index:  # the first of them is the one that pays
+                    member.reading.reused += length - member.known
+                member.known, member.past = length, head.reading.past
+        shared = _groups(rows)
+        saved = sum(sum(length - member.known for member in members[1:]) for length, members in shared)
+        if saved < worth * len(_buckets([_Row(Reading(m[0].reading.ids[:n]), m[0].known, None) for n, m in shared])):
+            return
 
 
 def _groups(rows: Sequence[_Row]) -> list[tuple[int, list[_Row]]]:
@@ -133,7 +152,11 @@ def _groups(rows: Sequence[_Row]) -> list[tuple[int, list[_Row]]]:
     return groups
 
 
-def _buckets(rows: Sequence[_Row]) -> list[list[_Row]]:
+def _most(forward: Forward) -> int:
+    return CPU_PASS_TOKENS if forward.device.type == "cpu" else MAX_PASS_TOKENS
+
+
+def _buckets(rows: Sequence[_Row], most: int = MAX_PASS_TOKENS) -> list[list[_Row]]:
     """Rows of similar length to compute together, so that little of a pass is padding."""
     buckets: list[list[_Row]] = []
     for row in sorted(rows, key=lambda row: (row.reading.keep > 1, row.fresh)):
@@ -141,7 +164,7 @@ def _buckets(rows: Sequence[_Row]) -> list[list[_Row]]:
         if (
             last is not None
             and row.fresh <= 2 * last[0].fresh + 16
-            and row.fresh * (len(last) + 1) <= MAX_PASS_TOKENS
+            and row.fresh * (len(last) + 1) <= most
             and (row.reading.keep > 1) == (last[0].reading.keep > 1)
         ):
             last.append(row)

@@ -12,6 +12,7 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any, NamedTuple
 
 import torch
@@ -121,7 +122,10 @@ class StepEngine:
         """The head's output at every token ``[tokens, values]`` of each sequence."""
         if not self.forward.batchable:
             return {ids: self._alone(ids) for ids in distinct}, dict.fromkeys(distinct, 0)
-        readings = [Reading(ids) for ids in distinct]
+        # Storing more than the cache holds would only copy it out again.
+        ends = accumulate(len(ids) for ids in distinct)
+        room = self.prefixes.max_tokens // 2
+        readings = [Reading(ids, store=end <= room) for ids, end in zip(distinct, ends, strict=True)]
         read(self.forward, readings, self.prefixes)
         return {r.ids: r.past[-1][0][0] for r in readings}, {r.ids: r.reused for r in readings}
 

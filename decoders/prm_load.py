@@ -9,7 +9,8 @@ error: the library would fill it with random numbers. Imports torch.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from transformers import AutoConfig, AutoModel, AutoModelForCausalLM, AutoModelForTokenClassification, AutoTokenizer
-from transformers.utils import cached_file
+from transformers.utils import cached_file, logging
 
 from ..planner.errors import ConfigError
 from .prm_formats import StepFormat
@@ -78,15 +79,18 @@ def load_reward_model(
 
     Raises:
         ConfigError: It cannot be loaded from there, its head is missing or of another kind, or it is not causal.
+        SeparatorError: Its tokenizer does not keep the format's separator apart.
     """
     place = device or ("cuda" if torch.cuda.is_available() else "cpu")
     options = {"dtype": dtype or ("float32" if place == "cpu" else "auto"), "trust_remote_code": False}
     try:
         tokenizer = AutoTokenizer.from_pretrained(repo_or_path, trust_remote_code=False)
+        form.check(StepTokenizer(tokenizer))
         names = _tensor_files(repo_or_path)
         if any(name in names for name in _OWN_HEADS):
             whole, head = None, _own_head(names, form)
-            backbone = _loaded(AutoModel, repo_or_path, options).to(place)
+            with _unreported():  # what is left over is the head, read above
+                backbone = _loaded(AutoModel, repo_or_path, options).to(place)
         else:
             auto = AutoModelForCausalLM if form.head == "words" else AutoModelForTokenClassification
             _wanted(repo_or_path, names, form)
@@ -105,6 +109,17 @@ def _loaded(auto: Any, path: str, options: Mapping[str, Any]) -> Any:
     if missing:
         raise ConfigError(f"{path!r} holds no weights for {', '.join(missing[:3])}: it is no model of this format")
     return model
+
+
+@contextmanager
+def _unreported() -> Iterator[None]:
+    """Keeps transformers from reporting tensors that it has no use for."""
+    level = logging.get_verbosity()
+    logging.set_verbosity_error()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(level)
 
 
 def _wanted(path: str, names: Mapping[str, str], form: StepFormat) -> None:
