@@ -1,9 +1,9 @@
 """From relations to linear constraints: what bends is split into cases, what is not linear stands for itself.
 
 ``abs``, ``min``, ``max``, ``if`` and ``!=`` become alternatives; ``%``, ``floor`` and ``ceil`` an integer with its
-bounds. A product of two unknowns, a root or a power becomes a variable of its own, the same wherever it occurs; only its
-sign and whether it is an integer are known. So a system without a point refutes the relations for certain,
-while a point proves nothing.
+bounds. A product of two unknowns, a root or a power becomes a variable of its own, the same wherever it occurs; only
+its sign and whether it is an integer are known. So a system without a point refutes the relations for certain, while a
+point proves nothing.
 """
 
 from __future__ import annotations

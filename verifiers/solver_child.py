@@ -9,7 +9,6 @@ text where it was not solved.
 from __future__ import annotations
 
 import json
-import resource
 import sys
 from collections.abc import Sequence
 from fractions import Fraction
@@ -108,6 +107,8 @@ def _reply(line: str) -> Any:
 def main(arguments: Sequence[str]) -> None:
     """Limits itself, says that it is ready, and answers line by line."""
     memory, seconds = int(arguments[0]), int(arguments[1])
+    import resource  # not on every system, and this module is imported for its encoding, too
+
     import sympy  # noqa: F401 - before the first call, so that calls are quick
 
     resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
