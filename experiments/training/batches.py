@@ -19,6 +19,7 @@ from ..families.arithmetic import ArithmeticProblem, Difficulty, generate
 from ..families.base import Split
 from .config import DataConfig
 from .corpus import Node, answer_tree, draft_tree, repair_tree
+from .drills import drills
 from .lines import parse_plan
 from .packing import Batch, FlatTree, flatten, pack
 from .tokenizer import special_ids
@@ -65,7 +66,9 @@ def draw_problem(rng: np.random.Generator, data: DataConfig) -> ArithmeticProble
 
 def _grow(rng: np.random.Generator, kind: int, problem: ArithmeticProblem, data: DataConfig) -> Node:
     if kind == 0:
-        return draft_tree(rng, problem, data.answers, data.quiz, data.direct, data.drafts)
+        tree = draft_tree(rng, problem, data.answers, data.quiz, data.direct, data.drafts)
+        tree.children += [drills(rng, data.drills)] if data.drills else []
+        return tree
     return repair_tree(rng, problem) if kind == 1 else answer_tree(rng, problem)
 
 

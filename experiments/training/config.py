@@ -31,6 +31,7 @@ class DataConfig(_Section):
         drafts: Share of the draft trees with the draft; a tree is never left without any branch.
         direct: Share of the draft trees with the direct answer, whose first line needs the whole way back from the
             goal and which therefore teaches nothing before look-ups are learnt.
+        drills: Computations that are drilled beside each draft tree.
         question_weight: Weight of the loss on a question token.
         sampled: Share of the repair trees that are on plans sampled from the model itself, once there are any.
     """
@@ -45,6 +46,7 @@ class DataConfig(_Section):
     quiz: float = 0.0
     drafts: float = 1.0
     direct: float = 1.0
+    drills: int = 0
     question_weight: float = 0.03
     sampled: float = 0.4
 

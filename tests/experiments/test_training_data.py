@@ -1,6 +1,9 @@
 """The training data: what is learnt from a tree, and that its repairs are repairs by the real verifier and notation."""
 
 import asyncio
+import re
+from fractions import Fraction
+from operator import add, mul, sub
 
 import numpy as np
 import pytest
@@ -10,6 +13,7 @@ pytest.importorskip("tokenizers", reason="the local extra is not installed")
 from planneal.decoders.prompts import spaced
 from planneal.experiments.families.arithmetic import Difficulty, generate, grade, grade_plan
 from planneal.experiments.families.base import Split
+from planneal.experiments.families.wording import NAMES
 from planneal.experiments.training.corpus import (
     Node,
     answer_text,
@@ -19,6 +23,7 @@ from planneal.experiments.training.corpus import (
     repair_tree,
 )
 from planneal.experiments.training.corrupt import corrupt, gold_lines
+from planneal.experiments.training.drills import drill, drills
 from planneal.experiments.training.lines import draft_text, find_witnesses, parse_plan, plan_text, tidy
 from planneal.experiments.training.packing import flatten, pack
 from planneal.experiments.training.repair import Repairer
@@ -225,3 +230,19 @@ def test_roles_are_balanced_and_trees_are_reproducible():
     draft = draft_tree(np.random.default_rng(1), problem)
     learnt = [child.prompt for child in draft.children if child.ends]
     assert learnt == ["plan:\n", "answer:\n"]  # as many direct answers as drafts
+
+
+def test_drills_are_right_computations_in_the_words_of_answers():
+    rng = np.random.default_rng(3)
+    operators = set()
+    for _ in range(300):
+        prompt, result = drill(rng)
+        symbol, written = re.fullmatch(r" ([a-z]+) = (.+) =", prompt).groups()
+        left, operator, right = written.split()
+        exact = {"+": add, "-": sub, "*": mul, "/": Fraction}[operator](int(left), int(right))
+        assert result == f" {exact}"
+        assert 0 < exact < 1000
+        assert symbol in NAMES
+        operators.add(operator)
+    assert operators == set("+-*/")
+    assert len(drills(rng, 5).children) == 5
