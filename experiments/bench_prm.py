@@ -147,18 +147,20 @@ def one_by_one(
 def item_by_item(
     model: StepScorer, task: Task, plans: Sequence[Plan], clock: Clock = time.perf_counter
 ) -> tuple[float, list[Assessment]]:
-    """Seconds of judging every beginning of each plan for itself, and the assessments of the whole plans."""
+    """Seconds of judging each beginning of every plan for itself; the whole plans' assessments, with all it cost."""
 
     async def judge() -> tuple[float, list[Assessment]]:
         seconds, found = 0.0, []
         for plan in plans:
+            usage = Usage()
             for count in range(1, len(plan.items) + 1):
                 await model.aclose()
                 verifier, part = PRMVerifier(model), plan.with_items(plan.items[:count])
                 started = clock()
                 assessment = await verifier.assess(task, part)
                 seconds += clock() - started
-            found.append(assessment)
+                usage += assessment.usage
+            found.append(assessment.model_copy(update={"usage": usage}))
         return seconds, found
 
     return asyncio.run(judge())
