@@ -144,6 +144,12 @@ class RunConfig(_Section):
     onpolicy: OnPolicyConfig = OnPolicyConfig()
     stages: tuple[Stage, ...] = ()
 
+    @property
+    def quantities(self) -> tuple[int, int]:
+        """Smallest and largest number of quantities over the whole run."""
+        drawn = [self.data.quantities, *(stage.data.quantities for stage in self.stages)]
+        return min(low for low, _ in drawn), max(high for _, high in drawn)
+
     def stage(self, progress: float) -> Stage:
         """The settings at a point of the run."""
         first = Stage(start=0.0, data=self.data, muon_lr=self.optim.muon_lr, adam_lr=self.optim.adam_lr)

@@ -77,7 +77,7 @@ def export(run: Path, out: Path) -> dict[str, Any]:
         "dialect": "compact",
         "parameters": sum(p.numel() for p in model.parameters()),
         "trained": {
-            "quantities": [4, 14],
+            "quantities": state["quantities"],
             "steps": state["step"],
             "minutes": round(state["seconds"] / 60, 1),
             "target_tokens": state["tokens"],

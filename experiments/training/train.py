@@ -111,6 +111,7 @@ class Run:
             "model": self.model.state_dict(),
             "optimisers": [optimiser.state_dict() for optimiser in self.optimisers],
             "shape": self.model.shape.model_dump(),
+            "quantities": list(self.config.quantities),
             "step": self.step,
             "seconds": self.seconds,
             "tokens": self.tokens,

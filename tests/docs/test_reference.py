@@ -33,6 +33,7 @@ from planneal.verifiers import (
     ToolCallVerifier,
     UnitTestVerifier,
 )
+from planneal.verifiers.prm import PRMVerifier
 
 DOCS = ROOT / "docs"
 
@@ -148,7 +149,7 @@ def test_verifier_table_is_the_code():
     table = [row[:3] for row in rows(page("verdicts.md"), "name")]
     shipped = (
         *(StructureVerifier, OrderVerifier, RelationsVerifier, ToolCallVerifier, DryRunVerifier),
-        *(UnitTestVerifier, SelfReportedTests, SelfCheckVerifier, PairwiseJudge),
+        *(UnitTestVerifier, SelfReportedTests, PRMVerifier, SelfCheckVerifier, PairwiseJudge),
     )
     assert table == [[f"`{v.name}`", str(v.stage), v.trust] for v in shipped]
 

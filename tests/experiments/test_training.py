@@ -177,6 +177,7 @@ def test_the_exported_folder_is_the_same_model_for_transformers(finished, tmp_pa
 
     facts = export(finished.folder, tmp_path)
     assert facts["trained"]["steps"] == TINY.steps
+    assert facts["trained"]["quantities"] == list(TINY.quantities)
     model = AutoModelForCausalLM.from_pretrained(tmp_path, dtype=torch.float32)
     tokenizer = AutoTokenizer.from_pretrained(tmp_path)
     own = load_exported(tmp_path)
