@@ -70,6 +70,7 @@ class PRMVerifier(Verifier):
         ConfigError: No such aggregation, statistic or rendering, or a number out of range.
     """
 
+    name = "prm"
     stage = 3
     trust = "noisy"
 
