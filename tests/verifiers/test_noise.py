@@ -8,8 +8,9 @@ import sys
 
 import numpy as np
 import pytest
-from planneal import Pipeline, Task, Verdict, Verifier, parse_plan
+from planneal import Pipeline, Settings, Task, Verdict, Verifier, parse_plan
 from planneal.planner.errors import ConfigError
+from planneal.planner.finals import FinalRule
 from planneal.planner.verifier import Judgement
 from planneal.planner.witnesses import GOAL
 from planneal.replay import replay
@@ -123,7 +124,12 @@ def test_the_noise_is_the_same_in_every_process():
     assert canonical(frozenset({"b", "a"})) == canonical({"a", "b"}) != canonical(("a", "b"))
 
 
-def test_a_run_with_noise_replays(tmp_path):
+@pytest.mark.parametrize(
+    "settings",
+    [Settings(), Settings(delayed=(1,), final=FinalRule(shortlist=3, looks=2)), Settings(rule="penalty")],
+    ids=["default", "delayed, second look", "penalty"],
+)
+def test_a_run_with_noise_replays(tmp_path, settings):
     draft = "goal: how many bolts? [bolts]\nS1: [nuts = 5]\nS2: [bolts = nuts + 3] <- S1"
     replies = [draft, "replace S1: [nuts = 4]", "replace S1: [nuts = 6]", "nuts = 4 [S1]\nanswer: 7 [S2]"]
 
@@ -132,7 +138,7 @@ def test_a_run_with_noise_replays(tmp_path):
         return Pipeline(model, settings=settings, verifiers=[StructureVerifier(), noisy])
 
     trace = tmp_path / "trace.jsonl"
-    pipeline = made(ScriptedModel(replies, repeat=True), None)
+    pipeline = made(ScriptedModel(replies, repeat=True), settings)
     pipeline.solve("There are 4 nuts. Bolts outnumber nuts by 3. How many bolts?", trace=trace)
     assert replay(trace, pipeline=made).same
     assert not replay(trace, pipeline=lambda model, settings: made(model, settings, seed=4)).same  # negative control
