@@ -98,7 +98,9 @@ class Disguised(metaclass=NamedByItsMeta):
     pass
 
 
-@pytest.mark.parametrize("value", [object(), Liar(), Disguised(), range(3), map(str, []), [print], {1: iter([])}])
+@pytest.mark.parametrize(
+    "value", [object(), Liar(), Disguised(), range(3), map(str, []), [print], {1: iter([])}], ids=lambda v: type(v).__name__
+)
 def test_what_is_not_plain_is_refused(value):
     with pytest.raises(values.Unencodable):
         values.dumps(value)
