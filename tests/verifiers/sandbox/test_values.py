@@ -99,7 +99,9 @@ class Disguised(metaclass=NamedByItsMeta):
 
 
 @pytest.mark.parametrize(
-    "value", [object(), Liar(), Disguised(), range(3), map(str, []), [print], {1: iter([])}], ids=lambda v: type(v).__name__
+    "value",
+    [object(), Liar(), Disguised(), range(3), map(str, []), [print], {1: iter([])}],
+    ids=lambda value: type(value).__name__,
 )
 def test_what_is_not_plain_is_refused(value):
     with pytest.raises(values.Unencodable):
