@@ -19,7 +19,7 @@ from ..planner.expressions import Relation, parse_expression, parse_relation
 from ..planner.graph import closure, goal_roots
 from ..planner.plan import Plan
 from ..planner.values import check_statement, evaluate, goal_value, plan_values
-from .citations import Cited, read_answer, statements
+from .citations import Cited, read_answer, read_line, statements
 
 Outcome = Literal["pass", "fail", "unknown"]
 
@@ -110,6 +110,23 @@ def judge_answer(plan: Plan, text: str, *, attempts: int = 1) -> Answer:
         problems=problems,
         attempts=attempts,
     )
+
+
+def sound_start(plan: Plan, text: str) -> str:
+    """The whole lines of an answer before the first that is wrong, cites nothing, repeats one or is the final one.
+
+    A model that continues raw text can be asked to go on from here, which costs less than the answer anew and keeps
+    what was right.
+    """
+    kept: dict[str, None] = {}
+    for raw in text.splitlines(keepends=True):
+        line = read_line(raw)
+        claim = _claim(plan, line)
+        whole = raw.endswith("\n") and raw.strip() and raw not in kept
+        if not whole or line.final is not None or claim.outcome == "fail" or not claim.citations:
+            break
+        kept[raw] = None
+    return "".join(kept)
 
 
 def _claim(plan: Plan, line: Cited) -> Claim:

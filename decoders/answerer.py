@@ -11,7 +11,7 @@ from ..planner.errors import BudgetExhausted
 from ..planner.notation import format_plan
 from ..planner.plan import Plan
 from ..planner.task import Task
-from .answer import Answer, judge_answer
+from .answer import Answer, judge_answer, sound_start
 from .base import LanguageModel, SampleRequest
 from .prompts import PromptSet
 
@@ -48,13 +48,29 @@ class Answerer:
         self.options = options or AnswerOptions()
 
     def request(
-        self, task: Task, plan: Plan, *, max_tokens: int | None = None, errors: Sequence[str] = (), seed: int = 0
+        self,
+        task: Task,
+        plan: Plan,
+        *,
+        max_tokens: int | None = None,
+        errors: Sequence[str] = (),
+        kept: str = "",
+        seed: int = 0,
     ) -> SampleRequest:
-        """The request for one answer; greedy unless there are errors to avoid."""
+        """The request for one answer; greedy unless there are errors to avoid.
+
+        Args:
+            task: The task.
+            plan: What the answer is conditioned on.
+            max_tokens: Completion tokens allowed instead of the options' own.
+            errors: What was held against the attempt before.
+            kept: Lines of that attempt to go on from; prompts that are continued as raw text end with them.
+            seed: Seed of the request.
+        """
         constrain = self.options.constrain and self._model.capabilities.constrained_citations
         return SampleRequest(
             messages=self._prompts.render(
-                "answer", question=task.question, plan=format_plan(plan, bare=True), errors=list(errors)
+                "answer", question=task.question, plan=format_plan(plan, bare=True), errors=list(errors), kept=kept
             ),
             temperature=self.options.temperature if errors else 0.0,
             max_tokens=max_tokens or self.options.max_tokens,
@@ -67,29 +83,37 @@ class Answerer:
     ) -> AsyncIterator[Answer]:
         """Answers, one per attempt, until one is faithful, attempts run out or the next does not fit the budget.
 
+        Where the prompt is raw text to be continued (the compact dialect), a further attempt goes on after the last
+        line before the first fault; elsewhere it starts anew and is told the faults.
+
         Raises:
             BudgetExhausted: Not even the first attempt fits.
             ModelError: The model could not answer the first attempt.
         """
         errors: tuple[str, ...] = ()
+        kept = ""
         for attempt in range(1, self.options.attempts + 1):
-            request = self.request(
-                task, plan, max_tokens=max_tokens, errors=errors, seed=int(rng.integers(2**31))
-            )
+            seed = int(rng.integers(2**31))
+            request = self.request(task, plan, max_tokens=max_tokens, errors=errors, kept=kept, seed=seed)
+            if not request.prompt.endswith(kept):  # these prompts have no place for it
+                kept = ""
             try:
                 samples = await self._model.sample(request)
             except BudgetExhausted:
                 if attempt == 1:
                     raise
                 return
-            answer = judge_answer(plan, samples[0].text, attempts=attempt)
-            if samples[0].finish_reason == "length":
+            answer = judge_answer(plan, kept + samples[0].text, attempts=attempt)
+            cut_off = samples[0].finish_reason == "length"
+            if cut_off:
                 cut = (*answer.problems, f"it was cut off at {request.max_tokens} tokens")
                 answer = answer.model_copy(update={"faithful": False, "problems": cut})
             yield answer
             if answer.faithful:
                 return
             errors = answer.problems[:5]
+            # What was cut off went astray somewhere that no check sees.
+            kept = "" if cut_off else sound_start(plan, answer.text)
 
 
 def better(new: Answer, old: Answer | None) -> bool:

@@ -249,12 +249,17 @@ def parse_draft(
 def _format_body(item: Item, default: Source | None) -> str:
     pieces = [_escape(item.text)] if item.text else []
     if item.check is not None:
-        pieces.append(f"[{item.check}]")
+        pieces.append(format_check(item))
     if item.needs:
         pieces.append("<- " + ", ".join(item.needs))
     if default is not None and item.source != default:
         pieces.append(f"@{item.source}")
     return " ".join(pieces)
+
+
+def format_check(item: Item) -> str:
+    """An item's check in its brackets, or nothing."""
+    return f"[{item.check}]" if item.check is not None else ""
 
 
 def format_item(item: Item, *, bare: bool = False) -> str:

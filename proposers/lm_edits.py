@@ -17,10 +17,10 @@ from ..decoders.prompts import PromptSet
 from ..planner.edits import Compound, SimpleEdit, apply
 from ..planner.errors import BudgetExhausted, ModelError, NotationError, PlanError
 from ..planner.ledger import Usage
-from ..planner.notation import format_plan, parse_edits
+from ..planner.notation import format_check, format_plan, parse_edits
 from ..planner.plan import Plan
 from ..planner.proposal import Proposal, View
-from ..planner.witnesses import Witness
+from ..planner.witnesses import Doubtful, FalseEquality, Malformed, Witness
 from .structural import settle
 from .targets import Target
 
@@ -96,6 +96,7 @@ class EditWriter:
             plan=format_plan(plan, bare=True),
             plan_full=format_plan(plan, bare=True) if not plan.locked else _with_locks(plan),
             witnesses=targets,
+            quoted=[_quoted(plan, target.witness) for target in targets],
             rejected="\n".join(sorted(view.rejected)[:8]),
         )
         request = SampleRequest(
@@ -148,6 +149,12 @@ class EditWriter:
             old |= set(fresh)
         whole = Compound(edits=tuple(done)) if len(done) > 1 else edit
         return Proposal(operator=operator, edit=whole, answers=answers, usage=usage, depth=depth), after
+
+
+def _quoted(plan: Plan, witness: Witness) -> str:
+    """The check that a witness is about, where an item itself is wrong: small models need not look it up."""
+    about = isinstance(witness, Doubtful | FalseEquality | Malformed) and witness.item in plan
+    return format_check(plan[witness.item]) if about else ""
 
 
 def _advice(witness: Witness) -> bool:

@@ -19,7 +19,7 @@ from ..decoders.base import LanguageModel, TokenScores
 from ..decoders.prompts import PromptSet
 from ..planner.errors import ConfigError, VerifierError
 from ..planner.ledger import Usage
-from ..planner.notation import format_item, format_plan
+from ..planner.notation import format_check, format_item, format_plan
 from ..planner.plan import Item, Plan
 from ..planner.task import Task
 from ..planner.verdicts import Verdict
@@ -259,7 +259,7 @@ def line_logprobs(scores: TokenScores, text: str) -> list[list[float]]:
 
 
 def _question(prompts: PromptSet, task: Task, plan: Plan, item: Item, seed: int) -> Question:
-    shown = {"id": item.id, "line": format_item(item, bare=True)}
+    shown = {"id": item.id, "line": format_item(item, bare=True), "check": format_check(item)}
     messages = prompts.render("self_check", question=task.question, plan=format_plan(plan, bare=True), item=shown)
     return Question(messages, seed=seed)
 

@@ -91,8 +91,13 @@ def _trees(
         else:
             problem = draw_problem(rng, data)
             root = _grow(rng, int(kind), problem, data)
-        if root.children:
-            yield flatten(root, tokens, end, data.question_weight)
+        tree = flatten(root, tokens, end, data.question_weight)
+        # A large problem gives up branches rather than its place: otherwise small ones would crowd it out.
+        while len(tree.ids) > data.length and len(root.children) > 1:
+            root.children.pop(int(rng.integers(len(root.children))))
+            tree = flatten(root, tokens, end, data.question_weight)
+        if root.children and len(tree.ids) <= data.length:
+            yield tree
 
 
 def make_batch(data: DataConfig, seed: int, step: int, folder: str, pool: str | None) -> Batch:
@@ -110,8 +115,6 @@ def make_batch(data: DataConfig, seed: int, step: int, folder: str, pool: str | 
     room = int(data.rows * data.length * (1 + data.spare))
     trees: list[FlatTree] = []
     for tree in _trees(rng, data, read_pool(pool), encode):
-        if len(tree.ids) > data.length:
-            continue
         trees.append(tree)
         room -= len(tree.ids)
         if room < 0:

@@ -76,9 +76,9 @@ def answer_text(lines: Sequence[Line], target: str, truth: dict[str, Relation], 
         value = relation.evaluate(values)
         if value.denominator != 1 or not 0 < value < 1000:
             return None
-        shown = relation.written(values)
-        result = "" if not relation.operands else f" = {value}"
-        rows.append(f" {relation.symbol} = {shown}{result}{cite_text}\n")
+        # Symbols before numbers: each number is then one look at the name before it, not two looks at once.
+        shown = f"{relation.expression} = {relation.written(values)} = {value}" if relation.operands else str(value)
+        rows.append(f" {relation.symbol} = {shown}{cite_text}\n")
         values[relation.symbol] = value
         cited[relation.symbol] = cite_text
     return "".join(rows) + f"answer: {values[target]}{cited[target]}\n"
@@ -94,9 +94,11 @@ def _checks(rng: np.random.Generator, repairer: Repairer, lines: Sequence[Line],
     readable = [line for line in lines if line.relation is not None]
     false = [line for line in readable if not repairer.true(line)][:count]
     true = [line for line in readable if repairer.true(line)]
-    spare = int(not false or rng.random() < 0.5)
+    spare = int(rng.random() < 0.5)
     chosen = false + [true[int(i)] for i in rng.permutation(len(true))[:spare]]
-    return [Node(f"check S{line.number}:", " no" if line in false else " yes") for line in chosen[: count + 1]]
+    return [
+        Node(f"check S{line.number}:{line.quoted}:", " no" if line in false else " yes") for line in chosen[: count + 1]
+    ]
 
 
 def _quiz(rng: np.random.Generator, problem: ArithmeticProblem) -> Node:
@@ -140,7 +142,7 @@ def draft_tree(
     assert answer is not None
     assert chain is not None
     plan.children = [answer] if answers == 1.0 or rng.random() < answers else []
-    if rng.random() < 0.25:
+    if rng.random() < 0.1:
         plan.children += _checks(rng, Repairer.of(problem), lines, 1)
     branches = [plan] if plan.children else []
     if direct == 1.0 or rng.random() < direct:
@@ -152,13 +154,17 @@ def draft_tree(
     return Node("", question_text(problem), question=True, children=branches)
 
 
+def _doubt(line: Line) -> Witness:
+    return Witness("doubtful", f"S{line.number} is doubtful{line.quoted}", (line.number,), line.symbol)
+
+
 def _false_witness(rng: np.random.Generator, line: Line) -> Witness:
     """A witness against a false line: the low log-probability, or now and then an equality that does not hold."""
     if rng.random() < 0.8 or line.relation is None or len(line.relation.operands) != 1:
-        return Witness("doubtful", f"S{line.number} is doubtful", (line.number,), line.symbol)
+        return _doubt(line)
     shown = line.relation.written(dict.fromkeys(line.relation.operands, int(rng.integers(2, 60))))
     right, wrong = rng.integers(2, 120, size=2)
-    text = f"S{line.number} is false: {shown} is {right}, not {wrong}"
+    text = f"S{line.number} is false: {shown} is {right}, not {wrong}{line.quoted}"
     return Witness("false", text, (line.number,), line.symbol)
 
 
@@ -172,13 +178,14 @@ def edit_branch(rng: np.random.Generator, repairer: Repairer, lines: Sequence[Li
     for line in lines:
         if line.relation is None:
             reason = _REASONS[int(rng.integers(len(_REASONS)))]
-            found.append(Witness("malformed", f"S{line.number} is malformed: {reason}", (line.number,), line.symbol))
+            text = f"S{line.number} is malformed: {reason}{line.quoted}"
+            found.append(Witness("malformed", text, (line.number,), line.symbol))
             weights.append(2.0)
         elif not repairer.true(line):
             found.append(_false_witness(rng, line))
             weights.append(1.0)
         elif rng.random() < 0.03:
-            found.append(Witness("doubtful", f"S{line.number} is doubtful", (line.number,), line.symbol))
+            found.append(_doubt(line))
             weights.append(1.0)
         lost = [n for n in line.needs if n not in {other.number for other in lines}]
         if lost and line.relation is not None and not any(w.lines == (line.number,) for w in found):
@@ -206,7 +213,7 @@ def _plan_with_edits(rng: np.random.Generator, problem: ArithmeticProblem, lines
     edits = [edit_branch(rng, repairer, lines) for _ in range(2)]
     distinct = {node.prompt: node for node in edits if node is not None}
     node = Node("plan:\n" + plan_text(problem.public.target, lines))
-    node.children = [*distinct.values(), *_checks(rng, repairer, lines, 1)]
+    node.children = [*distinct.values(), *_checks(rng, repairer, lines, 2)]
     return node
 
 

@@ -116,7 +116,7 @@ def corrupt(rng: np.random.Generator, problem: ArithmeticProblem) -> list[Line]:
     truth = problem.gold.relations
     symbols = tuple(truth)
     lines = _drop(rng, gold_lines(problem))
-    if rng.random() < 0.4:
+    if rng.random() < 0.5:
         for _ in range(1 if rng.random() < 0.7 else 2):
             i = int(rng.integers(len(lines)))
             relation = lines[i].relation
@@ -146,6 +146,8 @@ def corrupt(rng: np.random.Generator, problem: ArithmeticProblem) -> list[Line]:
 def tolerable(rng: np.random.Generator, problem: ArithmeticProblem) -> list[Line]:
     """A plan to answer from that is not the gold plan's text: renumbered, out of order, with extras, or not true.
 
+    One in five is a draft as it was written, goal first and without needs.
+
     Most are right in other words. One in four has relations that the question does not tell, because an answer must
     follow the plan it cites and not the question; one in eight lacks an item, which the answer then supplies uncited.
     """
@@ -167,4 +169,13 @@ def tolerable(rng: np.random.Generator, problem: ArithmeticProblem) -> list[Line
     if rng.random() < 0.4:
         for _ in range(int(rng.integers(1, 3))):
             _place(rng, lines, lines.pop(int(rng.integers(len(lines)))))
+    if rng.random() < 0.2:
+        return _as_drafted(problem, lines)
     return renumber(rng, lines, problem)
+
+
+def _as_drafted(problem: ArithmeticProblem, lines: Sequence[Line]) -> list[Line]:
+    """Goal first and without needs, as a draft that nobody has put in order."""
+    rank = {symbol: i for i, symbol in enumerate(goal_first(problem.public.target, problem.gold.relations))}
+    ordered = sorted(lines, key=lambda line: rank.get(line.symbol, len(rank)))
+    return [replace(line, number=i, needs=()) for i, line in enumerate(ordered, start=1)]

@@ -30,7 +30,7 @@ def _size(rng: np.random.Generator) -> int:
 
 
 def drill(rng: np.random.Generator) -> tuple[str, str]:
-    """A computation as the beginning of a claim, and its result: (`` bells = 40 - 17 =``, `` 23``)."""
+    """A computation as the beginning of a claim, and its result: (`` bells = eggs - 17 = 40 - 17 =``, `` 23``)."""
     while True:
         kind = _KINDS[int(rng.integers(len(_KINDS)))]
         symbol, *names = (NAMES[int(i)] for i in rng.choice(len(NAMES), size=3, replace=False))
@@ -44,7 +44,7 @@ def drill(rng: np.random.Generator) -> tuple[str, str]:
         values = dict(zip(names, (Fraction(first), Fraction(second)), strict=True))
         result = relation.evaluate(values)
         if 0 < result < 1000 and first < 1000:
-            return f" {symbol} = {relation.written(values)} =", f" {result}"
+            return f" {symbol} = {relation.expression} = {relation.written(values)} =", f" {result}"
 
 
 def drills(rng: np.random.Generator, count: int) -> Node:

@@ -58,8 +58,9 @@ def check_cases(problem: ArithmeticProblem, rng: np.random.Generator) -> list[tu
     repairer = Repairer.of(problem)
     lines = corrupt(rng, problem)
     plan = plan_text(problem.public.target, lines)
+    before = f"{problem.public.question}\nplan:\n{plan}"
     return [
-        (f"{problem.public.question}\nplan:\n{plan}check S{line.number}:", " yes" if repairer.true(line) else " no")
+        (f"{before}check S{line.number}:{line.quoted}:", " yes" if repairer.true(line) else " no")
         for line in lines
         if line.relation is not None
     ]

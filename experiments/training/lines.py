@@ -54,8 +54,13 @@ class Line:
     @property
     def text(self) -> str:
         """The line in plan notation."""
+        return f"S{self.number}:{self.quoted}{arrow(self.needs)}"
+
+    @property
+    def quoted(self) -> str:
+        """The check in its brackets, after a space."""
         check = self.relation.check if self.relation is not None else self.raw or ""
-        return f"S{self.number}: [ {check}]{arrow(self.needs)}"
+        return f" [ {check}]"
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 from fractions import Fraction
 
+import numpy as np
 import pytest
-from planneal.decoders.answer import judge_answer, read_value
+from planneal.decoders.answer import judge_answer, read_value, sound_start
+from planneal.decoders.answerer import Answerer, AnswerOptions
 from planneal.decoders.citations import read_line, statements
+from planneal.decoders.prompts import PromptSet
 from planneal.planner.notation import parse_plan
+from planneal.planner.task import Task
+from planneal.testing import FunctionModel
 
 PLAN = parse_plan(
     "goal: how many wigs? [wigs]\nC1!: [wigs > 0]\nS1: [nuts = 4]\nS2: [bolts = nuts + 3] <- S1\n"
@@ -113,3 +119,52 @@ def test_reading_a_line(line, citations, final):
 def test_finding_relations_in_prose(text, found):
     got = statements(text)
     assert got[: len(found)] == found or found[0] in got[0]
+
+
+LINES = [line + "\n" for line in GOOD.split("\n")]
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        (GOOD, 3),
+        (GOOD.replace("4 + 3 = 7", "4 + 3 = 8"), 1),
+        (GOOD.replace("[S2]", "[S9]"), 1),
+        (GOOD.replace(" [S1]", ""), 0),
+        ("".join([*LINES[:2], LINES[0], LINES[2]]), 2),  # it repeats itself: a loop
+        (GOOD.replace("answer: 14", "answer: 15"), 3),
+        ("nuts = 4 [S1]", 0),  # cut off: who knows what would have followed
+        ("", 0),
+    ],
+)
+def test_what_of_an_answer_is_sound(text, kept):
+    assert sound_start(PLAN, text) == "".join(LINES[:kept])
+
+
+def decoded(dialect, replies, attempts=3):
+    told = iter(replies)
+    model = FunctionModel(lambda request, index: next(told))
+    answerer = Answerer(model, PromptSet(dialect), AnswerOptions(attempts=attempts))
+
+    async def go():
+        return [a async for a in answerer.decode(np.random.default_rng(0), Task(question="How many wigs?"), PLAN)]
+
+    return asyncio.run(go()), [request.prompt for request in model.requests]
+
+
+def test_a_raw_prompt_goes_on_after_the_last_sound_line():
+    wrong = GOOD.replace("4 + 3 = 7", "4 + 3 = 8")
+    answers, prompts = decoded("compact", [wrong, "".join(LINES[1:])])
+    assert [answer.faithful for answer in answers] == [False, True]
+    assert prompts[1] == prompts[0] + LINES[0]
+    assert answers[1].text == "".join(LINES), "what was kept is part of the answer"
+    assert answers[1].attempts == 2
+
+
+def test_a_chat_prompt_starts_anew_and_is_told_the_faults():
+    wrong = GOOD.replace("4 + 3 = 7", "4 + 3 = 8")
+    answers, prompts = decoded("chat", [wrong, GOOD])
+    assert [answer.faithful for answer in answers] == [False, True]
+    assert answers[1].text == GOOD
+    assert "4 + 3 is 7, not 8" in prompts[1]
+    assert "4 + 3 is 7, not 8" not in prompts[0]

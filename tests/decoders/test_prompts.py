@@ -17,17 +17,18 @@ VALUES = {
     "rejected": "",
     "errors": [],
     "witnesses": [SimpleNamespace(line="S1 is doubtful", start="replace S1:", remark="")],
+    "quoted": ["[a = 1]"],
     "first": "goal: g\nS1: a",
     "second": "goal: g\nS1: b",
-    "item": SimpleNamespace(id="S1", line="S1: a"),
+    "item": SimpleNamespace(id="S1", line="S1: a [a = 1]", check="[a = 1]"),
 }
 COMPACT = {
     "draft": "Q?\nplan:\n",
-    "edit": "Q?\nplan:\ngoal: g\nS1: a\nproblem: S1 is doubtful\nedit:\n",
+    "edit": "Q?\nplan:\ngoal: g\nS1: a\nproblem: S1 is doubtful [ a = 1]\nedit:\n",
     "answer": "Q?\nplan:\ngoal: g\nS1: a\nanswer:\n",
     "direct": "Q?\nanswer:\n",
     "program": "Q?\nplan:\ngoal: g\nS1: a\nprogram:\n",
-    "self_check": "Q?\nplan:\ngoal: g\nS1: a\ncheck S1:",
+    "self_check": "Q?\nplan:\ngoal: g\nS1: a\ncheck S1: [ a = 1]:",
     "critique": "Q?\nplan:\ngoal: g\nS1: a\nwrong in S1:",
     "compare": "Q?\nplan A:\ngoal: g\nS1: a\nplan B:\ngoal: g\nS1: b\nbetter:",
 }

@@ -66,6 +66,15 @@ def test_two_independent_witnesses_share_one_call_and_are_judged_apart():
     assert {item.defines for item in chain.current.plan.items} == {"wigs", "bolts", "pins"}
 
 
+def test_a_small_model_is_shown_the_check_that_is_wrong_and_not_only_its_item():
+    model = FunctionModel(lambda request, index: "replace S1: [bolts = 4]")
+    drive(kernel(model), parse_plan("goal: g [wigs]\nS1: [bolts = 2 +]\nS2: [wigs = 2 * bolts] <- S1"), 1)
+    told = sorted(line for line in model.requests[0].prompt.split("\n") if line.startswith("problem: "))
+    assert told[0].startswith("problem: S1 is malformed: ")
+    assert told[0].endswith(" [ bolts = 2 +]")
+    assert told[1] == "problem: S2 uses bolts, defined nowhere"
+
+
 def test_an_edit_resolves_the_witnesses_it_creates_before_it_is_judged():
     def reply(request, index):
         if "bolts, defined nowhere" in request.prompt:
