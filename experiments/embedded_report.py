@@ -31,7 +31,8 @@ REFERENCE = "planneal"
 
 def methods() -> list[Method]:
     """The methods of the report."""
-    return [Direct(), SelfConsistency(8), BestOfPlans(1), BestOfPlans(6), Planneal()]
+    plans = [BestOfPlans(1, ordered=False), BestOfPlans(1), BestOfPlans(6)]
+    return [Direct(), SelfConsistency(8), *plans, Planneal()]
 
 
 def _cells(row: MethodRow) -> list[str]:

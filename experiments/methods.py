@@ -30,6 +30,7 @@ from ..planner.notation import format_plan
 from ..planner.schedules import Constant
 from ..planner.task import Task
 from ..proposers import Drafter, Mixture, read_draft
+from ..proposers.structural import apply_all, tidy
 from ..settings import Settings
 
 
@@ -128,12 +129,20 @@ class SelfConsistency(Method):
 class BestOfPlans(Method):
     """The best of n drafted plans under the verifiers and the energy of planneal, then one answer from it.
 
-    With n = 1 this is planneal without its refinement: what the plan alone brings.
+    With n = 1 this is planneal without its model's edits: what the plan alone brings.
+
+    Args:
+        n: How many drafts.
+        settings: As for planneal.
+        ordered: Whether drafts are put in order first, by the same structural edits that planneal makes: they ask
+            nothing of a model, and plans that only lack order would otherwise lose for that.
     """
 
-    def __init__(self, n: int = 6, settings: Settings | None = None) -> None:
-        self.name = f"best-of-{n} plans" if n > 1 else "one plan, unrefined"
+    def __init__(self, n: int = 6, settings: Settings | None = None, *, ordered: bool = True) -> None:
+        plans = f"best-of-{n} plans" if n > 1 else "one plan"
+        self.name = plans if ordered else f"{plans}, as drafted"
         self.n = n
+        self.ordered = ordered
         self.settings = settings or Settings()
 
     async def run(self, model: LanguageModel, task: Task, seed: int) -> Outcome:
@@ -150,6 +159,7 @@ class BestOfPlans(Method):
         anchor: Anchor | None = None
         for text in texts:
             plan = read_draft(task, text).plan
+            plan = apply_all(plan, tidy(plan))[0] if self.ordered else plan
             anchor = anchor or Anchor.of(plan)
             judged = await kernel.judge(plan, anchor)
             if best is None or difference(judged.energy, best.energy) < 0:

@@ -21,7 +21,7 @@ from ..planner.notation import format_check, format_plan, parse_edits
 from ..planner.plan import Plan
 from ..planner.proposal import Proposal, View
 from ..planner.witnesses import Doubtful, FalseEquality, Malformed, Witness
-from .structural import settle
+from .structural import apply_all, settle
 from .targets import Target
 
 
@@ -142,7 +142,7 @@ class EditWriter:
                 break
             usage = usage + more
             usable = [line for line in lines if not isinstance(line, NotationError)]
-            after, grown = _apply_all(after, usable)
+            after, grown = apply_all(after, usable)
             if not grown:
                 break
             done = [*done, *grown]
@@ -160,17 +160,6 @@ def _quoted(plan: Plan, witness: Witness) -> str:
 def _advice(witness: Witness) -> bool:
     """Whether a witness only advises (deleting is no part of completing an edit)."""
     return "delete" in witness.operators
-
-
-def _apply_all(plan: Plan, edits: Sequence[SimpleEdit]) -> tuple[Plan, list[SimpleEdit]]:
-    done: list[SimpleEdit] = []
-    for edit in edits:
-        try:
-            plan = apply(plan, edit)
-        except PlanError:
-            continue
-        done.append(edit)
-    return plan, done
 
 
 def _with_locks(plan: Plan) -> str:

@@ -103,6 +103,22 @@ def tidy(plan: Plan) -> list[SimpleEdit]:
     return done
 
 
+def apply_all(plan: Plan, edits: Sequence[SimpleEdit]) -> tuple[Plan, list[SimpleEdit]]:
+    """Makes the edits that apply, one after another, and leaves out those that do not.
+
+    Returns:
+        The plan after them, and those that were made.
+    """
+    done: list[SimpleEdit] = []
+    for edit in edits:
+        try:
+            plan = apply(plan, edit)
+        except PlanError:
+            continue
+        done.append(edit)
+    return plan, done
+
+
 def _definers(plan: Plan, item_id: str) -> list[str]:
     """The subgoals whose symbols an item uses; of rivals those already listed, else the first."""
     item, known = plan[item_id], links(plan).definers

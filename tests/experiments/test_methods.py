@@ -57,6 +57,16 @@ def test_best_of_plans_picks_the_plan_that_verifies():
     assert outcome.usage.verifier_calls >= 6
 
 
+@pytest.mark.parametrize("ordered", [True, False])
+def test_plans_are_put_in_order_before_they_are_compared_unless_asked_not_to(ordered):
+    draft = "goal: g [nuts]\nS1: [nuts = bolts + 1]\nS2: [bolts = 3]"
+    reply = lambda request, i: draft if request.prompt.endswith("plan:\n") else "answer: 4 [S1]"  # noqa: E731
+    outcome = run(BestOfPlans(1, ordered=ordered), FunctionModel(reply))
+    linked = "goal: g [nuts]\nS2: [bolts = 3]\nS1: [nuts = bolts + 1] <- S2"
+    assert outcome.plan == (f"{linked} @edit" if ordered else draft)
+    assert BestOfPlans(1, ordered=ordered).name == ("one plan" if ordered else "one plan, as drafted")
+
+
 def test_a_method_is_handed_nothing_that_holds_the_gold():
     problem = problems(1, 5, SMALL)[0]
     secrets = {str(problem.gold.plan)}
