@@ -16,6 +16,7 @@ import logging
 import os
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ..planner.errors import ConfigError
@@ -29,7 +30,6 @@ from .wire import Malformed, Reply, read_reply
 
 if TYPE_CHECKING:
     import httpx2
-    from openai import AsyncOpenAI
 
 OPENAI_URL = "https://api.openai.com/v1"
 _log = logging.getLogger(__name__)
@@ -86,11 +86,7 @@ class OpenAIModel(LanguageModel):
         self._told: set[str] = set()
         self._template_tokens = 0
         self._partial_usage = False
-
-        def make() -> AsyncOpenAI:
-            return open_client(url.full, key, timeout, transport)
-
-        self._clients = Clients(make)
+        self._clients = Clients(partial(open_client, url.full, key, timeout, transport))
 
     def __repr__(self) -> str:
         return f"OpenAIModel({self.model!r}, base_url={self.base_url!r})"

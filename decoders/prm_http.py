@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from ..planner.errors import BadResponse, ConfigError, PlannealError
@@ -25,7 +26,6 @@ from .wire import Malformed
 
 if TYPE_CHECKING:
     import httpx2
-    from openai import AsyncOpenAI
 
 
 class _Asked(NamedTuple):
@@ -99,11 +99,7 @@ class PooledStepScorer(StepScorer):
         self._parameters = parameters or 0
         self._batch, self._parallel = max(1, batch), max(1, parallel)
         self._endpoint = Endpoint(url.shown, model, (key,), self.policy.wall, "step scores")
-
-        def make() -> AsyncOpenAI:
-            return open_client(url.full, key, timeout, transport)
-
-        self._clients = Clients(make)
+        self._clients = Clients(partial(open_client, url.full, key, timeout, transport))
 
     def __repr__(self) -> str:
         return f"PooledStepScorer({self.model!r}, base_url={self.base_url!r})"
