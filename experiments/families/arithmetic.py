@@ -10,14 +10,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import Annotated
 
 import numpy as np
 from pydantic import Field, model_validator
 
-from .base import Frozen, Problem, PublicProblem, Split
+from .base import Frozen, Gold, PlanGrade, Problem, PublicProblem, Split
 from .relations import BINARY, UNARY, Kind, Relation, parse_relation
 from .wording import NAMES, QUESTIONS, sentence
 
@@ -63,42 +62,21 @@ class Difficulty(Frozen):
         return self
 
 
-class ArithmeticGold(Frozen):
+class ArithmeticGold(Gold):
     """What the grader knows.
 
     Attributes:
         value: The asked-for value.
-        plan: The gold plan in plan notation.
         relations: Every true relation, distractors included, by symbol.
         needed: The symbols the goal depends on, in the gold plan's order; the goal is the last.
     """
 
     value: int
-    plan: str
     relations: Mapping[str, Relation]
     needed: tuple[str, ...]
 
 
 ArithmeticProblem = Problem[ArithmeticGold]
-
-
-@dataclass(frozen=True, slots=True)
-class PlanGrade:
-    """How good a plan is, measured against the gold.
-
-    Attributes:
-        right: The plan determines the asked-for value, and does so from true relations alone.
-        exact: Right, and nothing else is in the plan and nothing is defined twice.
-        missing: Needed symbols that the plan does not define.
-        false: Checks in the plan that the question does not tell.
-        extra: True checks on symbols that the goal does not depend on.
-    """
-
-    right: bool
-    exact: bool
-    missing: int
-    false: int
-    extra: int
 
 
 def closure(target: str, relations: Mapping[str, Relation]) -> tuple[str, ...]:
@@ -282,7 +260,7 @@ def generate(seed: int, difficulty: Difficulty | None = None, split: Split = Spl
         question=" ".join([*told, asked]),
         goal=f"how many {target}?",
         target=target,
-        quantities=difficulty.quantities,
+        size=difficulty.quantities,
     )
     gold = ArithmeticGold(
         value=build.values[target],

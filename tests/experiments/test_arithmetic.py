@@ -82,7 +82,7 @@ def test_the_question_alone_determines_the_gold_value(problem):
     values, asked = read_question(problem.public.question)
     assert asked == problem.public.target
     assert values[asked] == problem.gold.value
-    assert len(values) == problem.public.quantities
+    assert len(values) == problem.public.size
     assert "\n" not in problem.public.question
 
 
