@@ -202,7 +202,8 @@ def test_no_gold_is_reachable_from_the_public_problem():
     problem = generate(11)
     assert any(isinstance(found, ArithmeticGold) for found in reachable(problem))  # the search does find it
     assert not any(isinstance(found, ArithmeticGold) for found in reachable(problem.public))
-    assert set(PublicProblem.model_fields) == {"id", "family", "question", "goal", "target", "quantities"}
+    fields = {"id", "family", "question", "goal", "target", "constraints", "size"}
+    assert set(PublicProblem.model_fields) == fields
     assert problem.gold.plan not in problem.public.model_dump_json()
     assert isinstance(problem.public, BaseModel)
     with pytest.raises(ValidationError):
