@@ -17,18 +17,19 @@ hand, and used once. Text is read by the regular expressions below and planneal'
 from __future__ import annotations
 
 import re
-from collections.abc import Hashable, Iterable, Iterator, Sequence
+from collections.abc import Hashable, Sequence
 from fractions import Fraction
 from typing import NamedTuple
 
 from ...planner.checks import RelationCheck
-from ...planner.evaluation import evaluate, shown
-from ...planner.expressions import Apply, Expression, Number, Relation
+from ...planner.evaluation import evaluate
+from ...planner.expressions import Expression, Relation
 from ...planner.plan import Item, Plan
 from ...planner.task import Task
 from ...planner.verdicts import Verdict
 from ...planner.verifier import Judgement, Verifier
 from ...planner.witnesses import GOAL, Violated
+from .hands import Hand, hand_of, taken, told
 
 TARGET = 24
 ANSWER = "answer"
@@ -114,52 +115,10 @@ def _readable(items: list[Item]) -> list[Item]:
     return items if all(_relation(item) is not None for item in items) else []
 
 
-Hand = tuple[Fraction, ...]
-"""Numbers at hand, sorted, repetitions kept."""
-
-
-def hand_of(numbers: Iterable[Fraction | int]) -> Hand:
-    """A hand in order."""
-    return tuple(sorted(Fraction(number) for number in numbers))
-
-
 def given_numbers(task: Task) -> Hand:
     """The numbers that a puzzle's question gives."""
     found = re.search(r"the numbers ((?:[0-9]+ )+)once", task.question)
     return hand_of(int(number) for number in found[1].split()) if found else ()
-
-
-def _written(node: Expression) -> Fraction | None:
-    """The number that an expression writes down as one: ``6``, ``-6``, ``8/3``."""
-    if isinstance(node, Number):
-        return node.value
-    if isinstance(node, Apply) and node.op == "neg":
-        inner = _written(node.args[0])
-        return None if inner is None else -inner
-    if isinstance(node, Apply) and node.op == "/" and all(isinstance(argument, Number) for argument in node.args):
-        return evaluate(node, {})
-    return None
-
-
-def taken(node: Expression, hand: Hand) -> Iterator[Hand]:
-    """Every way to take the numbers of an expression out of the hand, as what remains.
-
-    ``8/3`` is the number 8/3 where that is at hand, or the numbers 8 and 3.
-    """
-    number = _written(node)
-    if number is not None and number in hand:
-        index = hand.index(number)
-        yield hand[:index] + hand[index + 1 :]
-    if isinstance(node, Apply):
-        yield from _taken_in_turn(node.args, hand)
-
-
-def _taken_in_turn(nodes: Sequence[Expression], hand: Hand) -> Iterator[Hand]:
-    if not nodes:
-        yield hand
-        return
-    for rest in dict.fromkeys(taken(nodes[0], hand)):
-        yield from _taken_in_turn(nodes[1:], rest)
 
 
 class Use(NamedTuple):
@@ -189,7 +148,7 @@ def hand_uses(task: Task, plan: Plan) -> dict[str, Use]:
             continue
         if relation.defines == ANSWER:
             whole = any(not rest for rest in taken(relation.terms[1], given))
-            fault = "" if whole else f"the answer does not use {_told(given)} once each"
+            fault = "" if whole else f"the answer does not use {told(given)} once each"
             uses[item.id] = Use(fault, hands)
             continue
         uses[item.id] = _step(relation.terms[0], item.text, hands)
@@ -203,20 +162,16 @@ def _relation(item: Item) -> Relation | None:
 
 
 def _step(first: Expression, text: str, hands: frozenset[Hand]) -> Use:
-    told = _LEFT.fullmatch(text)
-    said = frozenset({hand_of(map(Fraction, told[1].split()))}) if told else frozenset()
+    written = _LEFT.fullmatch(text)
+    said = frozenset({hand_of(map(Fraction, written[1].split()))}) if written else frozenset()
     value = evaluate(first, {})
     rests = {rest for hand in hands for rest in taken(first, hand)}
     if value is None or not rests:
         return Use("it uses a number that is not at hand", said or hands)
     after = frozenset(hand_of((*rest, value)) for rest in rests)
     if said and not said & after:
-        return Use(f"left is {_told(min(after))}, not {_told(min(said))}", said)
+        return Use(f"left is {told(min(after))}, not {told(min(said))}", said)
     return Use("", said & after or after)
-
-
-def _told(hand: Hand) -> str:
-    return " ".join(map(shown, hand)) or "nothing"
 
 
 class HandVerifier(Verifier):
@@ -250,7 +205,18 @@ class HandVerifier(Verifier):
 def _end(hands: frozenset[Hand]) -> Verdict:
     if (Fraction(TARGET),) in hands:
         return Verdict.ok()
-    return Verdict.failed(reason=f"the steps end with {_told(min(hands))}" if hands else "the steps end with nothing")
+    return Verdict.failed(reason=f"the steps end with {told(min(hands))}" if hands else "the steps end with nothing")
 
 
-__all__ = ["ANSWER", "TARGET", "Attempt", "HandVerifier", "Use", "hand_of", "hand_uses", "puzzle", "read_attempt"]
+__all__ = [
+    "ANSWER",
+    "TARGET",
+    "Attempt",
+    "HandVerifier",
+    "Use",
+    "hand_of",
+    "hand_uses",
+    "puzzle",
+    "read_attempt",
+    "taken",
+]
