@@ -18,6 +18,7 @@
     │   └── OutOfScope             the embedded model does not know this kind of task
     ├── VerifierError              a verifier broke (the loop turns it into an abstention)
     ├── SandboxUnavailable         no isolation works here, so nothing was run
+    ├── DatasetError               a published data set's file or row is not of the form it should have (file, row)
     ├── TraceError                 a trace cannot be read, or a replay departs from it
     ├── ConfigError                an option, a model string or a prompt file is wrong
     │   ├── CalibrationError       a calibration cannot be read, or is for another verifier, version or model
@@ -155,6 +156,21 @@ class SandboxUnavailable(PlannealError):  # noqa: N818
     """No isolation works here, so nothing was run; the message says what was tried and what to install."""
 
 
+class DatasetError(PlannealError):
+    """A published data set cannot be read: a file is missing, or a row is not of the form it should have.
+
+    Attributes:
+        file: The file, or the data set's name where there is none.
+        row: Number of the row, from 1; 0 where it is the file as a whole.
+    """
+
+    def __init__(self, message: str, *, file: str = "", row: int = 0) -> None:
+        self.file = file
+        self.row = row
+        where = f"{file}, row {row}" if row else file
+        super().__init__(f"{where}: {message}" if where else message)
+
+
 class TraceError(PlannealError):
     """A trace cannot be read, or a replay departs from what it recorded."""
 
@@ -193,14 +209,16 @@ class MissingExtra(PlannealError):  # noqa: N818
     Args:
         what: What needs it, for instance ``the embedded model``.
         extra: The extra's name in ``pip install 'planneal[extra]'``.
+        package: What to install instead, where no extra has it.
     """
 
-    def __init__(self, what: str, extra: str = "local") -> None:
+    def __init__(self, what: str, extra: str = "local", *, package: str = "") -> None:
         self.extra = extra
         torch = (
             " (on a machine without a GPU, first: pip install torch --index-url https://download.pytorch.org/whl/cpu)"
         )
         super().__init__(
-            f"{what} needs an optional dependency. Install it with: pip install 'planneal[{extra}]'"
-            + (torch if extra == "local" else "")
+            f"{what} needs an optional dependency. Install it with: "
+            + (f"pip install {package}" if package else f"pip install 'planneal[{extra}]'")
+            + (torch if extra == "local" and not package else "")
         )
