@@ -1,7 +1,8 @@
 """The answer: one autoregressive decode conditioned on the plan, with claims that cite plan items.
 
 Every line is a claim. Its citations must be items of the plan; where a claim states a relation it is computed against
-the values that the plan implies. An answer is *faithful* when it cites only existing items, no checkable claim is false
+the values that the plan implies. A program stands between fences of three backticks; its comments cite, and what it computes
+is no claim of the answer. An answer is *faithful* when it cites only existing items, no checkable claim is false
 or cites items that say nothing about it, and its final value is the one that the plan implies. The check is exact and
 independent of whatever steered the refinement.
 """
@@ -134,6 +135,8 @@ def _claim(plan: Plan, line: Cited) -> Claim:
     if unknown:
         reason = f"cites {', '.join(unknown)}, which the plan does not have"
         return Claim(text=line.text, citations=line.citations, outcome="fail", reason=reason)
+    if line.code:
+        return Claim(text=line.text, citations=line.citations, reason="code is judged by running it")
     if line.final is not None:
         return _final_claim(plan, line)
     for statement in statements(line.text):

@@ -1,10 +1,12 @@
 r"""Constrained decoding: a model that may cite can only cite items that exist.
 
 In an answer a ``[`` always opens a citation. While decoding, the text after the last unmatched ``[`` must stay the
-beginning of ``S2]`` or of ``S2, S3]`` with allowed ids, each at most once; everything outside brackets is free.
+beginning of ``S2]`` or of ``S2, S3]`` with allowed ids, each at most once; everything outside brackets is free. So is a
+program between fences (three backticks), whose brackets are its own.
 The constraint works on the *bytes* of tokens, so any vocabulary will do: a token may hold ``[S``, ``= [``, ``]\n``
 or a whole ``[S2]``. A group is opened only if it can still be closed within the tokens that are left, and the end
-of text is out of reach while one is open: a constrained text never holds an invalid or unclosed citation.
+of text is out of reach while one is open: outside programs a constrained text never holds an invalid or unclosed
+citation.
 
 Nothing here needs torch, except :func:`citation_logits_processor`.
 """
@@ -18,7 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 _SEPARATOR = b", "
-_OPEN, _CLOSE, _COMMA, _SPACE = b"[], "
+_OPEN, _CLOSE, _COMMA, _SPACE, _TICK = b"[], `"
+_FENCE = 3
 _NEVER = np.iinfo(np.int32).max
 
 
@@ -29,11 +32,15 @@ class State(NamedTuple):
         inside: Whether a group is open.
         used: Ids completed in the open group.
         partial: What has been written of the next id; ``b","`` right after a comma.
+        code: Whether a program is open.
+        ticks: Backticks just written, of the three that open or close one.
     """
 
     inside: bool = False
     used: frozenset[bytes] = frozenset()
     partial: bytes = b""
+    code: bool = False
+    ticks: int = 0
 
 
 OUTSIDE = State()
@@ -66,7 +73,7 @@ class CitationGrammar:
     def step(self, state: State, byte: int) -> State | None:
         """The state after one more byte, None where the text has become invalid."""
         if not state.inside:
-            return (_OPENED if self.ids else None) if byte == _OPEN else state
+            return self._outside(state, byte)
         if byte == _CLOSE:
             return OUTSIDE if self._complete(state) else None
         if state.partial == b",":
@@ -77,6 +84,14 @@ class CitationGrammar:
         partial = state.partial + bytes([byte])
         fits = any(name.startswith(partial) for name in self.ids - state.used)
         return State(True, state.used, partial) if fits else None
+
+    def _outside(self, state: State, byte: int) -> State | None:
+        if byte == _TICK:
+            whole = state.ticks + 1 == _FENCE
+            return State(code=state.code != whole, ticks=0 if whole else state.ticks + 1)
+        if byte == _OPEN and not state.code:
+            return _OPENED if self.ids else None
+        return State(code=state.code) if state.ticks else state
 
     def walk(self, state: State, piece: bytes) -> State | None:
         """The state after a token's bytes, None where the text has become invalid."""
@@ -148,7 +163,7 @@ class CitationConstraint:
         """The state after a token; a token that the constraint would not have let through changes nothing."""
         pieces = self.vocabulary.pieces
         piece = pieces[token] if token < len(pieces) else b""
-        if not state.inside and _OPEN not in piece:
+        if not state.inside and not state.ticks and _OPEN not in piece and _TICK not in piece:
             return state
         after = self.grammar.walk(state, piece)
         return state if after is None else after

@@ -17,11 +17,13 @@ class Cited(NamedTuple):
         text: The line without its citations.
         citations: Item ids it cites, in order, without repetition.
         final: The value, where the line is the ``answer:`` line.
+        code: Whether it stands in a fenced block of code: there a comment cites, and brackets elsewhere do not.
     """
 
     text: str
     citations: tuple[str, ...]
     final: str | None
+    code: bool = False
 
 
 def read_line(line: str) -> Cited:
@@ -35,9 +37,26 @@ def read_line(line: str) -> Cited:
     return Cited(text, tuple(ids), final or None)
 
 
+def read_code(line: str) -> Cited:
+    """Takes one line of a program apart: what its comment cites, and the code."""
+    code, mark, comment = line.rstrip().rpartition("#")
+    cited = read_line(comment)
+    if not mark or not cited.citations:
+        return Cited(line.rstrip(), (), None, code=True)
+    text = f"{code.rstrip()}  # {cited.text}" if cited.text else code.rstrip()
+    return Cited(text, cited.citations, None, code=True)
+
+
 def read_answer(text: str) -> list[Cited]:
-    """Every non-empty line of an answer, taken apart."""
-    return [read_line(line) for line in text.split("\n") if line.strip()]
+    """Every non-empty line of an answer, taken apart; of a fenced block of code the lines between the fences."""
+    found: list[Cited] = []
+    code = False
+    for line in text.split("\n"):
+        if line.startswith("```"):
+            code = not code
+        elif line.strip():
+            found.append(read_code(line) if code else read_line(line))
+    return found
 
 
 _RELATION = re.compile(r"[A-Za-z0-9_(][A-Za-z0-9_+\-*/%^(). \t]*(?:(?:==|!=|<=|>=|=|<|>)[A-Za-z0-9_+\-*/%^(). \t]+)+")

@@ -114,6 +114,9 @@ def test_reading_a_line(line, citations, final):
         ("So the total wigs = 2 * 7 = 14 wigs.", ["wigs = 2 * 7 = 14"]),
         ("no numbers here", []),
         ("x >= 3 and y = 4", ["x >= 3", "y = 4"]),
+        ("nuts = max(bolts, wigs) = max(3, 4) = 4, so", ["nuts = max(bolts, wigs) = max(3, 4) = 4"]),
+        ("nuts = 4, bolts = 3", ["nuts = 4", "bolts = 3"]),
+        ("the rope = 3 m + 20 cm = 320 cm long", ["rope = 3 m + 20 cm = 320 cm"]),
     ],
 )
 def test_finding_relations_in_prose(text, found):
@@ -168,3 +171,32 @@ def test_a_chat_prompt_starts_anew_and_is_told_the_faults():
     assert answers[1].text == GOOD
     assert "4 + 3 is 7, not 8" in prompts[1]
     assert "4 + 3 is 7, not 8" not in prompts[0]
+
+
+CODE = (
+    "```python\ndef f(xs):  # [S1]\n    xs = [x for x in xs if x % 2 == 0]  # even ones [S2]\n    answer = xs[0]\n"
+    "    return 3 == 4  # [S3, S4]\n```\nanswer: f [S4]"
+)
+
+
+def test_a_program_between_fences_is_no_claim_of_relations_and_cites_in_its_comments():
+    plan = parse_plan("goal: write f(xs)\nS1: sign\nS2: keep\nS3: compare\nS4: end")
+    answer = judge_answer(plan, CODE)
+    assert answer.faithful, answer.problems
+    assert (answer.value, answer.cited, answer.uncited) == ("f", ("S1", "S2", "S3", "S4"), ())
+    assert [claim.text for claim in answer.claims] == [
+        "def f(xs):",
+        "    xs = [x for x in xs if x % 2 == 0]  # even ones",
+        "    answer = xs[0]",
+        "    return 3 == 4",
+        "answer: f",
+    ]
+    assert not judge_answer(plan, CODE.replace("[S1]", "[S9]")).faithful
+    assert not judge_answer(plan, CODE.replace("```", "~~~")).faithful  # outside fences `3 == 4` is a claim
+
+
+def test_brackets_of_a_program_are_no_citations():
+    plan = parse_plan("goal: write f(xs)\nS1: sign")
+    answer = judge_answer(plan, "```\nxs[S1] = xs[S7]  # no [C9\n```\nanswer: f [S1]")
+    assert answer.faithful
+    assert answer.claims[0].citations == ()

@@ -50,6 +50,35 @@ def test_the_grammar_follows_a_text(text, alive):
     assert (CitationGrammar(ALLOWED).walk(OUTSIDE, text.encode()) is not None) == alive
 
 
+@pytest.mark.parametrize(
+    ("text", "alive"),
+    [
+        ("```python\nxs = [x for x in xs][0]  # [S1]\n```\nanswer: f [S1]", True),
+        ("```\nxs[0]\n```\n[S9]", False),
+        ("```\nxs[0]\n``\n`[S9] still code", True),
+        ("``[S9]", False),
+        ("`` `[S9]", False),
+        ("a ``` [x", True),
+    ],
+)
+def test_a_program_between_fences_is_free(text, alive):
+    assert (CitationGrammar(ALLOWED).walk(OUTSIDE, text.encode()) is not None) == alive
+    pieces = [bytes([byte]) for byte in sorted(set(text.encode()))] + [b"``", b"`\n[", b"]\n`", b"```py\n[", b"```\n[S9"]
+    constraint = CitationVocabulary(pieces).constraint(ALLOWED)
+    state = OUTSIDE
+    for byte in text.encode():  # what the restriction lets through is what the grammar accepts
+        rule = constraint.restriction(state)
+        free = {pieces[token] for token in rule.tokens.tolist()}
+        free = free if rule.allow else set(pieces) - free
+        assert free == {piece for piece in pieces if constraint.grammar.walk(state, piece) is not None}
+        following = constraint.grammar.step(state, byte)
+        if following is None:
+            break
+        token = pieces.index(bytes([byte]))
+        assert constraint.advance(state, token) == following
+        state = following
+
+
 def test_the_grammar_knows_what_closing_takes():
     grammar = CitationGrammar(ALLOWED)
     for text, closing in [
