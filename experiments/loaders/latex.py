@@ -1,8 +1,8 @@
 r"""Short mathematics in LaTeX: normalised, taken apart, and compared by planneal's own relation grammar.
 
 ``\frac{1}{2}``, ``0.5`` and ``\dfrac12`` are the same number; ``(x+1)^2`` and ``x^2+2x+1`` the same expression.
-Rational values are compared exactly; where a root, ``\pi`` or a symbol stands, both sides are evaluated to 60 digits at fixed
-points and must agree to 40. Text is never handed to a symbolic parser that could run it.
+Rational values are compared exactly; where a root, ``\pi`` or a symbol stands, both sides are evaluated to 60 digits at
+fixed points and must agree to 40. Text is never handed to a symbolic parser that could run it.
 """
 
 from __future__ import annotations
