@@ -6,7 +6,7 @@ kind              one-line form                      meaning
 ``relation``      ``nuts = 4 + bolts``               relation between quantities (sympy)
 ``test``          ``test: f([]) == 0``               Python assertion about the answer's program
 ``call``          ``call: get_order(id=$S1.id)``     tool call; ``$S1`` refers to an earlier result
-``order``         ``order: S1 < S3``                 predicate on positions
+``order``         ``order: S1 < S3``                 predicate on places, see ``ordering.py``
 ``unit``          ``unit: apple apples, person``     units of the plan's own
 ================  =================================  ==============================================
 
@@ -169,14 +169,14 @@ class CallCheck(Check):
 
 
 class OrderCheck(Check):
-    """A predicate on item positions, for instance ``S1 < S3`` or ``|S1 - S4| >= 2``."""
+    """A predicate on the places of items, for instance ``S1 < S3``, ``|S1 - S4| >= 2`` or ``figs = first``."""
 
     prefix: ClassVar[str] = "order:"
     kind: Literal["order"] = "order"
 
     @property
     def refers(self) -> frozenset[str]:
-        """The items whose positions are compared."""
+        """The items whose places are compared, where the text names them by id."""
         return frozenset(_BARE_ID.findall(self.text))
 
 

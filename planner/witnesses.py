@@ -2,7 +2,7 @@
 
 ``UndefinedSymbol(item="S3", symbol="nuts")`` asks for an insertion before S3, ``FalseEquality`` for a replacement.
 A witness's :attr:`~Witness.line` is the same in short text, for people, for traces and for prompts. Those about
-structure and about tool calls have modules of their own; all are found here.
+structure, about order and about tool calls have modules of their own; all are found here.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Discriminator, Field, SerializeAsAny, field_validator
 
 from .call_witnesses import BadArgument, CallLimit, ToolError, UnknownTool, UnresolvedReference
+from .order_witnesses import Misplaced, Unplaced
 from .structure_witnesses import (
     Cycle,
     Duplicate,
@@ -239,7 +240,9 @@ BuiltinWitness = Annotated[
     | BadArgument
     | UnresolvedReference
     | CallLimit
-    | ToolError,
+    | ToolError
+    | Misplaced
+    | Unplaced,
     Discriminator("kind"),
 ]
 """The witnesses that planneal itself knows; verifiers of users may subclass :class:`Witness`."""
@@ -260,6 +263,7 @@ __all__ = [
     "GoalNotReached",
     "LockedChanged",
     "Malformed",
+    "Misplaced",
     "MissingNeed",
     "Operator",
     "OutOfOrder",
@@ -268,6 +272,7 @@ __all__ = [
     "Undetermined",
     "UnitMismatch",
     "UnknownTool",
+    "Unplaced",
     "UnresolvedNeed",
     "UnresolvedReference",
     "Unused",

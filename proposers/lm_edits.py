@@ -20,7 +20,7 @@ from ..planner.ledger import Usage
 from ..planner.notation import format_check, format_plan, parse_edits
 from ..planner.plan import Plan
 from ..planner.proposal import Proposal, View
-from ..planner.witnesses import Doubtful, FalseEquality, Malformed, Witness
+from ..planner.witnesses import Doubtful, FalseEquality, Malformed, Misplaced, Witness
 from .structural import apply_all, settle
 from .targets import Target
 
@@ -153,8 +153,9 @@ class EditWriter:
 
 def _quoted(plan: Plan, witness: Witness) -> str:
     """The check that a witness is about, where an item itself is wrong: small models need not look it up."""
-    about = isinstance(witness, Doubtful | FalseEquality | Malformed) and witness.item in plan
-    return format_check(plan[witness.item]) if about else ""
+    if isinstance(witness, Doubtful | FalseEquality | Malformed | Misplaced) and witness.item in plan:
+        return format_check(plan[witness.item])
+    return ""
 
 
 def _advice(witness: Witness) -> bool:

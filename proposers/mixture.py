@@ -12,13 +12,14 @@ with reaction ``r``, drop in units of energy and tokens that were really read or
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from ..planner.edits import Compound
 from ..planner.notation import format_edit
 from ..planner.proposal import Feedback, Proposal, Proposer, ProposerState, View
-from ..planner.witnesses import MissingNeed, OutOfOrder, Unused
+from ..planner.witnesses import Misplaced, MissingNeed, OutOfOrder, Unused
 from .lm_edits import EditWriter
 from .structural import StructuralEdits, tidy
 from .targets import Target, candidates, companions, draw, exploration
@@ -33,16 +34,24 @@ class Mixture(Proposer):
             draw among targets that is even.
         reaction: How fast weights follow; 0 keeps them as they are.
         prune: Whether unused own items are deleted (shorter prompts and answers, no gain in energy).
+        moves: Whether moves that mend an order are computed; otherwise the model writes them, where there is one.
     """
 
     def __init__(
-        self, writer: EditWriter | None, *, floor: float = 0.05, reaction: float = 0.2, prune: bool = True
+        self,
+        writer: EditWriter | None,
+        *,
+        floor: float = 0.05,
+        reaction: float = 0.2,
+        prune: bool = True,
+        moves: bool = True,
     ) -> None:
         self._writer = writer
         self._structural = StructuralEdits()
         self.floor = floor
         self.reaction = reaction
         self.prune = prune
+        self.moves = moves or writer is None
 
     async def propose(self, rng: np.random.Generator, view: View, state: ProposerState) -> Sequence[Proposal]:
         """Proposals for one drawn target, and for those that can share its model call.
@@ -52,6 +61,8 @@ class Mixture(Proposer):
             ModelError: The model could not answer.
         """
         targets = [t for t in candidates(view.plan, view.witnesses) if self._wanted(t)]
+        if not self.moves:
+            targets = _for_the_model(targets)
         free = [t for t in targets if t.structural and not isinstance(t.witness, Unused)]
         if free:
             settled = self._tidy(view, free) or self._settle(rng, view, free)
@@ -74,6 +85,8 @@ class Mixture(Proposer):
         self, rng: np.random.Generator, view: View, targets: Sequence[Target], state: ProposerState
     ) -> Target | None:
         proven = [t for t in targets if not t.structural or isinstance(t.witness, Unused)]
+        if not proven:  # every computed move was tried in vain
+            proven = [t for t in _for_the_model(targets) if isinstance(t.witness, Misplaced)]
         if not proven or rng.random() < self.floor:
             return exploration(rng, view.plan) or (draw(rng, proven, state.weights) if proven else None)
         return draw(rng, proven, state.weights, floor=self.floor)
@@ -93,14 +106,12 @@ class Mixture(Proposer):
 
     def _settle(self, rng: np.random.Generator, view: View, targets: Sequence[Target]) -> list[Proposal]:
         """Structural proposals in random order, without those already rejected on this plan."""
-        found: dict[str, Proposal] = {}
         for index in rng.permutation(len(targets)):
-            proposal = self._structural.answer(view.plan, targets[int(index)].witness)
-            if proposal is not None and proposal.edit is not None:
-                line = format_edit(proposal.edit)
-                if line not in view.rejected:
-                    found.setdefault(line, proposal)
-        return list(found.values())[:1]
+            found = self._structural.answers(view.plan, targets[int(index)].witness, view.retired)
+            fresh = [p for p in found if p.edit is not None and format_edit(p.edit) not in view.rejected]
+            if fresh:
+                return [fresh[int(rng.integers(len(fresh)))] if len(fresh) > 1 else fresh[0]]
+        return []
 
     def update(self, state: ProposerState, feedback: Feedback) -> ProposerState:
         """Moves the weight of the operator that was tried; frozen states stay."""
@@ -111,3 +122,8 @@ class Mixture(Proposer):
         old = state.weights.get(feedback.operator, 1.0)
         weight = (1 - self.reaction) * old + self.reaction * reward
         return state.model_copy(update={"tries": tries, "weights": {**state.weights, feedback.operator: weight}})
+
+
+def _for_the_model(targets: Sequence[Target]) -> list[Target]:
+    """The same targets, those that ask for moves to be written by the model."""
+    return [replace(t, structural=False) if isinstance(t.witness, Misplaced) else t for t in targets]

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from ..planner.edits import Compound, Delete, Edit, Move, SetNeeds, SimpleEdit, apply, parts
+from ..planner.edits import Compound, Delete, Edit, Insert, Move, SetNeeds, SimpleEdit, apply, parts
 from ..planner.errors import PlanError
 from ..planner.graph import links, mentioned, supports
-from ..planner.plan import Plan
+from ..planner.plan import Item, Plan
 from ..planner.proposal import Proposal, Proposer, ProposerState, View
-from ..planner.witnesses import Duplicate, MissingNeed, OutOfOrder, UnresolvedNeed, Unused, Witness
+from ..planner.witnesses import (
+    Duplicate,
+    Misplaced,
+    MissingNeed,
+    OutOfOrder,
+    Unplaced,
+    UnresolvedNeed,
+    Unused,
+    Witness,
+)
+from .moves import repairs
 
 
 def _without(needs: Sequence[str], gone: str) -> tuple[str, ...]:
@@ -29,15 +39,30 @@ def _redirected(plan: Plan, old: str, new: str) -> list[SimpleEdit]:
     return edits
 
 
-def resolve(plan: Plan, witness: Witness) -> Edit | None:
+def resolve(plan: Plan, witness: Witness, retired: Iterable[str] = ()) -> Edit | None:
     """The edit that settles a structural witness, or None where there is none.
 
     Args:
         plan: The plan the witness is about.
         witness: One of the witnesses marked ``structural``.
+        retired: Ids that were deleted and must not be used again.
     """
+    return next(iter(resolutions(plan, witness, retired)), None)
+
+
+def resolutions(plan: Plan, witness: Witness, retired: Iterable[str] = ()) -> tuple[Edit, ...]:
+    """Every edit that settles a structural witness, the least change first: several only where places are at fault."""
     if any(item_id not in plan for item_id in witness.items):
-        return None
+        return ()
+    if isinstance(witness, Misplaced):
+        return repairs(plan, witness)
+    if isinstance(witness, Unplaced):
+        return (Insert(item=Item(id=plan.fresh_id("S", retired), text=witness.text, source="edit")),)
+    edit = _resolution(plan, witness)
+    return () if edit is None else (edit,)
+
+
+def _resolution(plan: Plan, witness: Witness) -> Edit | None:
     if isinstance(witness, MissingNeed):
         item = plan[witness.item]
         return None if item.locked else SetNeeds(id=item.id, needs=(*item.needs, witness.definer))
@@ -149,15 +174,18 @@ class StructuralEdits(Proposer):
         """One proposal per structural witness, in random order."""
         witnesses = [w for w in view.witnesses if w.structural]
         order = rng.permutation(len(witnesses))
-        return [p for i in order if (p := self.answer(view.plan, witnesses[int(i)])) is not None]
+        return [p for i in order for p in self.answers(view.plan, witnesses[int(i)], view.retired)[:1]]
 
-    def answer(self, plan: Plan, witness: Witness) -> Proposal | None:
-        """The proposal that settles one witness, or None."""
-        edit = resolve(plan, witness)
-        if edit is None:
-            return None
-        operator = edit.edits[-1].op if isinstance(edit, Compound) else edit.op
-        return Proposal(operator=f"structural.{operator}", edit=edit, answers=(witness,))
+    def answers(self, plan: Plan, witness: Witness, retired: Iterable[str] = ()) -> list[Proposal]:
+        """The proposals that settle one witness, the least change first."""
+        return [
+            Proposal(
+                operator=f"structural.{edit.edits[-1].op if isinstance(edit, Compound) else edit.op}",
+                edit=edit,
+                answers=(witness,),
+            )
+            for edit in resolutions(plan, witness, retired)
+        ]
 
 
 class RandomMoves(Proposer):

@@ -135,6 +135,8 @@ EXAMPLES = {
     "unresolved_reference": {"item": "S2", "reference": "$S5.id", "reason": "S5 comes later"},
     "call_limit": {"item": "S3", "rule": "login before get_order", "detail": "no login before it"},
     "tool_error": {"item": "S2", "call": "get_order(id=7)", "message": "KeyError: 7"},
+    "misplaced": {"item": "C1", "detail": "S4 figs stands at 2, S1 plums stands at 3", "culprits": ("S4", "S1")},
+    "unplaced": {"text": "figs"},
 }
 
 
