@@ -6,6 +6,8 @@ import itertools
 import re
 from typing import NamedTuple
 
+from ..planner.units import UNITS
+
 _CITATION = re.compile(r"\[\s*([CIS][1-9][0-9]{0,5}(?:\s*[,;]\s*[CIS][1-9][0-9]{0,5})*)\s*\]")
 _ANSWER_LINE = re.compile(r"^\W*(?:final\s+)?answer\W*?[:=]\s*(.+?)\s*$", re.IGNORECASE)
 
@@ -59,7 +61,11 @@ def read_answer(text: str) -> list[Cited]:
     return found
 
 
-_RELATION = re.compile(r"[A-Za-z0-9_(][A-Za-z0-9_+\-*/%^(). \t]*(?:(?:==|!=|<=|>=|=|<|>)[A-Za-z0-9_+\-*/%^(). \t]+)+")
+_HELD = "\N{SYMBOL FOR UNIT SEPARATOR}"
+"""Stands for a comma between the arguments of a call, which no prose ends at."""
+_CALL = re.compile(r"\b(?:min|max|mod)\([^()]*\)")
+_TERM = rf"[A-Za-z0-9_+\-*/%^(). \t{_HELD}]"
+_RELATION = re.compile(rf"[A-Za-z0-9_(]{_TERM}*(?:(?:==|!=|<=|>=|=|<|>){_TERM}+)+")
 
 
 def statements(text: str) -> list[str]:
@@ -70,18 +76,25 @@ def statements(text: str) -> list[str]:
     """
     text = text.strip().rstrip(".;,")
     found: list[str] = []
-    for match in _RELATION.finditer(text.replace("$", "")):
+    whole = _CALL.sub(lambda call: call.group().replace(",", _HELD), text.replace("$", ""))
+    for match in _RELATION.finditer(whole):
         terms = re.split(r"(==|!=|<=|>=|=|<|>)", match.group())
         head, tail = terms[0].strip().split(" "), terms[-1].strip().split(" ")
         if _wordy(head):
             terms[0] = head[-1]
         if _wordy(tail):
-            terms[-1] = tail[0]
-        found.append(" ".join(" ".join(terms).split()).rstrip("."))
+            terms[-1] = " ".join(tail[:2]) if _measured(*tail[:2]) else tail[0]
+        found.append(" ".join(" ".join(terms).split()).rstrip(".").replace(_HELD, ","))
     return found
 
 
 def _wordy(words: list[str]) -> bool:
     """Whether two words stand side by side without an operator, as prose has it and expressions never do."""
     pairs = itertools.pairwise(words)
-    return any(re.fullmatch(r"[\w.)]+", a) and re.fullmatch(r"[\w.(]+", b) for a, b in pairs)
+    return any(re.fullmatch(r"[\w.)]+", a) and re.fullmatch(r"[\w.(]+", b) and not _measured(a, b) for a, b in pairs)
+
+
+def _measured(number: str, word: str) -> bool:
+    """Whether two words are a quantity such as ``300 cm``."""
+    known = UNITS.get(word.rstrip(").,"))
+    return known is not None and bool(known.dimension) and re.fullmatch(r"\(*[0-9.]+", number) is not None

@@ -1,0 +1,78 @@
+"""The problem families by name, each imported when it is first asked for."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from functools import cache
+from importlib import import_module
+from typing import Any
+
+from ...planner.errors import ConfigError
+from .base import Family, Problem
+
+__all__ = ["MODULES", "answer_text", "difficulty_of", "families", "family", "names"]
+
+AnyFamily = Family[Any, Any]
+
+MODULES: Mapping[str, str] = {
+    "arithmetic": ".arithmetic_family",
+    "schedule": ".schedule",
+    "tools": ".tools",
+    "code": ".code",
+    "countdown": ".countdown",
+}
+"""Where each family lives: a module of this package with an instance called `FAMILY`."""
+
+
+def names() -> tuple[str, ...]:
+    """The names of all families."""
+    return tuple(MODULES)
+
+
+@cache
+def family(name: str) -> AnyFamily:
+    """The family of this name; always the same instance.
+
+    Raises:
+        ConfigError: There is none.
+    """
+    if name not in MODULES:
+        raise ConfigError(f"no problem family {name!r}; there are {', '.join(MODULES)}")
+    found = import_module(MODULES[name], __package__).FAMILY
+    assert isinstance(found, Family)
+    return found
+
+
+def families() -> tuple[AnyFamily, ...]:
+    """Every family, imported now."""
+    return tuple(family(name) for name in MODULES)
+
+
+def difficulty_of(kind: AnyFamily, text: str) -> Any:
+    """The difficulty that a text names: a level, or a size.
+
+    Args:
+        kind: The family.
+        text: `easy`, `middle`, `hard`, or a whole number.
+
+    Raises:
+        ConfigError: Neither, or there are no problems of this size.
+    """
+    if text in kind.levels:
+        return kind.levels[text]
+    if text.isascii() and text.isdigit() and len(text) <= 6:
+        return kind.sized(int(text))
+    raise ConfigError(f"no difficulty {text!r}; give {', '.join(kind.levels)} or a size, such as 12")
+
+
+def answer_text(problem: Problem[Any], plan: str | None = None) -> str:
+    """The answer that a plan implies, in lines with citations.
+
+    Args:
+        problem: The problem.
+        plan: The plan in notation; the gold one if None.
+    """
+    module = sys.modules[type(family(problem.public.family)).__module__]
+    made: Callable[[Problem[Any], str | None], str] = module.answer_text
+    return made(problem, plan)
