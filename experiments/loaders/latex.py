@@ -70,9 +70,9 @@ def _squeezed(text: str) -> str:
 
 def _same(left: str, right: str) -> bool:
     """Compares what is enclosed alike part by part, lists in any order, sides of equations, and atoms."""
-    opened = _enclosed(left), _enclosed(right)
-    if opened[0] and opened[1]:
-        (a, inner, b), (c, other, d) = opened
+    first, second = _enclosed(left), _enclosed(right)
+    if first and second:
+        (a, inner, b), (c, other, d) = first, second
         if (a + b, inner.count(",") > 0) == (c + d, other.count(",") > 0) and (_parts(inner)[1:] or a in "[{"):
             return _match(_parts(inner), _parts(other), ordered=a != "{")
     lists = _parts(left), _parts(right)
