@@ -1,4 +1,4 @@
-"""Running methods over problems and adding up what they got right and what they cost."""
+"""Running methods over problems of any family and adding up what they got right and what they cost."""
 
 from __future__ import annotations
 
@@ -6,11 +6,15 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from ..decoders.base import LanguageModel
+from ..pipeline import run_sync
 from ..planner.ledger import Usage
 from ..planner.task import Task
-from .families.arithmetic import ArithmeticProblem, Difficulty, generate, grade, grade_plan
+from .families.base import Family, Problem, Split
+from .families.registry import difficulty_of
+from .families.registry import family as family_of
 from .methods import Method, Outcome
 from .statistics import wilson
 
@@ -21,8 +25,8 @@ class Graded:
 
     Attributes:
         problem: The problem's id.
-        right: Whether the final value is the gold one.
-        plan_right: Whether the plan determines the right value from true relations; None where there is no plan.
+        right: Whether the answer is right.
+        plan_right: Whether whoever follows the plan gets a right answer; None where there is no plan.
         draft_right: The same for the first plan.
         outcome: What the method returned.
     """
@@ -68,20 +72,40 @@ class MethodRow:
         return self.correct / self.problems if self.problems else 0.0
 
 
-def problems(count: int, seed: int, difficulty: Difficulty) -> list[ArithmeticProblem]:
-    """Fresh problems of the evaluation split: seeds ``seed * 1_000_000`` and up."""
-    return [generate(seed * 1_000_000 + index, difficulty) for index in range(count)]
+AnyProblem = Problem[Any]
 
 
-def task_of(problem: ArithmeticProblem) -> Task:
-    """What a method is handed: the question alone. No field of it holds, or could hold, the gold."""
-    return Task(question=problem.public.question, family=problem.public.family)
+def problems(
+    count: int,
+    seed: int,
+    difficulty: Any = None,
+    family: str | Family[Any, Any] = "arithmetic",
+    split: Split = Split.EVAL,
+) -> list[AnyProblem]:
+    """Fresh problems: seeds ``seed * 1_000_000`` and up, so that problems of two seeds are never the same.
+
+    Args:
+        count: How many, up to a million.
+        seed: Which ones.
+        difficulty: A difficulty of the family, a name of one of its levels, or None for the middle one.
+        family: The family or its name.
+        split: Which half of the seed space; what is reported comes from the evaluation split.
+    """
+    made = family_of(family) if isinstance(family, str) else family
+    if isinstance(difficulty, str):
+        difficulty = difficulty_of(made, difficulty)
+    return [made.generate(seed * 1_000_000 + index, difficulty, split) for index in range(count)]
+
+
+def task_of(problem: AnyProblem) -> Task:
+    """What a method is handed, as the family has it. No field of it holds, or could hold, the gold."""
+    return family_of(problem.public.family).task(problem.public)
 
 
 async def run_method(
     method: Method,
     model: LanguageModel,
-    chosen: Sequence[ArithmeticProblem],
+    chosen: Sequence[AnyProblem],
     *,
     seed: int = 0,
     parallel: int = 16,
@@ -101,27 +125,39 @@ async def run_method(
     """
     gate = asyncio.Semaphore(parallel)
 
-    async def one(index: int, problem: ArithmeticProblem) -> Graded:
+    async def one(index: int, problem: AnyProblem) -> Graded:
+        bound = method.with_verifiers(family_of(problem.public.family).verifiers(problem.public))
         async with gate:
-            outcome = await method.run(model, task_of(problem), seed * 10_000 + index)
+            outcome = await bound.run(model, task_of(problem), seed * 10_000 + index)
+            graded = await graded_outcome(problem, outcome)
         done()
-        return grade_outcome(problem, outcome)
+        return graded
 
     started = clock()
     graded = await asyncio.gather(*(one(index, problem) for index, problem in enumerate(chosen)))
     return _row(method.name, list(graded), clock() - started)
 
 
-def grade_outcome(problem: ArithmeticProblem, outcome: Outcome) -> Graded:
-    """Grades what a method returned; the gold is looked at here and nowhere else."""
+async def graded_outcome(problem: AnyProblem, outcome: Outcome) -> Graded:
+    """Grades what a method returned; the gold is looked at here and nowhere else.
+
+    A family reads the whole answer where there is one, since not every answer is a value.
+    """
+    family = family_of(problem.public.family)
     draft = outcome.notes.get("draft")
+    said = outcome.value if outcome.text is None else outcome.text
     return Graded(
         problem=problem.public.id,
-        right=outcome.value is not None and grade(problem.gold, outcome.value),
-        plan_right=None if outcome.plan is None else grade_plan(problem.gold, outcome.plan).right,
-        draft_right=None if draft is None else grade_plan(problem.gold, draft).right,
+        right=said is not None and await family.grade(problem, said),
+        plan_right=None if outcome.plan is None else family.grade_plan(problem, outcome.plan).right,
+        draft_right=None if draft is None else family.grade_plan(problem, draft).right,
         outcome=outcome,
     )
+
+
+def grade_outcome(problem: AnyProblem, outcome: Outcome) -> Graded:
+    """The synchronous form of :func:`graded_outcome`."""
+    return run_sync(lambda: graded_outcome(problem, outcome))
 
 
 def _row(name: str, graded: list[Graded], seconds: float) -> MethodRow:

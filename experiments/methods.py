@@ -7,14 +7,13 @@ tokens and rejected proposals included.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from copy import copy
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
-from ..decoders.answer import read_value
 from ..decoders.answerer import Answerer
 from ..decoders.base import LanguageModel, SampleRequest
 from ..decoders.citations import read_answer
@@ -29,9 +28,13 @@ from ..planner.ledger import Budget, Ledger, Usage
 from ..planner.notation import format_plan
 from ..planner.schedules import Constant
 from ..planner.task import Task
+from ..planner.verifier import Verifier
 from ..proposers import Drafter, Mixture, read_draft
 from ..proposers.structural import apply_all, tidy
 from ..settings import Settings
+from ..verifiers import default_verifiers as exact_verifiers
+from ..verifiers.registry import DEFAULT
+from .voting import elect
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,7 @@ class Outcome:
     Attributes:
         value: The final value as written, None where there is none.
         usage: What it cost in all.
+        text: The whole answer, for families whose answer is more than a value; None where there is none.
         plan: The plan behind the answer in notation, where there is one.
         notes: Whatever else is worth keeping.
     """
@@ -49,12 +53,25 @@ class Outcome:
     usage: Usage
     plan: str | None = None
     notes: dict[str, Any] = field(default_factory=dict)
+    text: str | None = None
 
 
 class Method(ABC):
-    """A way of answering."""
+    """A way of answering.
+
+    Attributes:
+        name: As in tables.
+        verifiers: What judges plans for the problem at hand, where its family has verifiers of its own.
+    """
 
     name: str
+    verifiers: Sequence[Verifier] | None = None
+
+    def with_verifiers(self, verifiers: Sequence[Verifier]) -> Self:
+        """The same method for a problem whose family brings these verifiers; methods without plans need none."""
+        bound = copy(self)
+        bound.verifiers = tuple(verifiers)
+        return bound
 
     @abstractmethod
     async def run(self, model: LanguageModel, task: Task, seed: int) -> Outcome:
@@ -69,6 +86,18 @@ class Method(ABC):
 
 def _metered(model: LanguageModel, ledger: Ledger) -> tuple[MeteredModel, PromptSet]:
     return MeteredModel(model, Account(ledger), "baseline"), PromptSet.load(model.capabilities.dialect)
+
+
+def judges(model: LanguageModel, settings: Settings, own: Sequence[Verifier] | None) -> list[Verifier] | None:
+    """The verifiers of a run where a family brings its own, None where the usual ones (or the settings' names) stand.
+
+    A family's own take the place of the exact ones; the self-check stays as it is set.
+    """
+    if own is None or tuple(settings.verifiers) != (DEFAULT,):
+        return None
+    exact = {verifier.name for verifier in exact_verifiers()}
+    usual = default_verifiers(model, PromptSet.load(model.capabilities.dialect), settings)
+    return [*own, *(verifier for verifier in usual if verifier.name not in exact)]
 
 
 def final_value(text: str) -> str | None:
@@ -96,11 +125,14 @@ class Direct(Method):
             seed=seed,
         )
         samples = await metered.sample(request)
-        return Outcome(final_value(samples[0].text), ledger.spent)
+        return Outcome(final_value(samples[0].text), ledger.spent, text=samples[0].text)
 
 
 class SelfConsistency(Method):
-    """Majority vote over k sampled direct answers (Wang et al. 2022); unreadable answers have no vote."""
+    """Majority vote over k sampled direct answers (Wang et al. 2022); unreadable answers have no vote.
+
+    Where answers are no values (programs), the first one stands.
+    """
 
     def __init__(self, k: int = 8, temperature: float = 0.7, max_tokens: int = 512) -> None:
         self.name = f"self-consistency@{k}"
@@ -120,10 +152,9 @@ class SelfConsistency(Method):
             seed=seed,
         )
         samples = await metered.sample(request)
-        written = [value for s in samples if (value := final_value(s.text)) is not None]
-        votes = Counter(number for value in written if (number := read_value(value)) is not None)
-        winner = str(votes.most_common(1)[0][0]) if votes else (written[0] if written else None)
-        return Outcome(winner, ledger.spent, notes={"votes": len(votes)})
+        found = elect([final_value(sample.text) for sample in samples])
+        winner = samples[found.index]
+        return Outcome(final_value(winner.text), ledger.spent, notes={"votes": found.rivals}, text=winner.text)
 
 
 class BestOfPlans(Method):
@@ -154,7 +185,10 @@ class BestOfPlans(Method):
         if self.n > 1:
             request = drafter.request(task, seed=seed + 1, greedy=False, n=self.n - 1)
             texts += [completion.text for completion in await metered.sample(request)]
-        kernel = _judging_kernel(metered, prompts, self.settings, task, ledger)
+        own = judges(metered, self.settings, self.verifiers)
+        verifiers = default_verifiers(metered, prompts, self.settings) if own is None else own
+        kernel = _judging_kernel(metered, verifiers, self.settings, task)
+        kernel.charge = lambda usage: ledger.charge("verify", usage)
         best: Judged | None = None
         anchor: Anchor | None = None
         for text in texts:
@@ -168,23 +202,22 @@ class BestOfPlans(Method):
         answerer = Answerer(metered, prompts, self.settings.answer)
         answers = [a async for a in answerer.decode(np.random.default_rng(seed), task, best.plan)]
         chosen = next((a for a in answers if a.faithful), answers[0])
-        return Outcome(chosen.value, ledger.spent, plan=format_plan(best.plan))
+        return Outcome(chosen.value, ledger.spent, plan=format_plan(best.plan), text=chosen.text)
 
 
-def _judging_kernel(model: MeteredModel, prompts: PromptSet, settings: Settings, task: Task, ledger: Ledger) -> Kernel:
+def _judging_kernel(model: MeteredModel, verifiers: Sequence[Verifier], settings: Settings, task: Task) -> Kernel:
     """A kernel that only judges: the same verifiers and energy as planneal, no proposer."""
-    verifiers = [
+    bound = [
         bind(model) if (bind := getattr(verifier, "with_model", None)) is not None else verifier
-        for verifier in default_verifiers(model, prompts, settings)
+        for verifier in verifiers
     ]
     return Kernel(
         task=task,
         proposer=Mixture(None),
-        verifiers=verifiers,
+        verifiers=bound,
         energy=settings.energy,
         rule=Greedy(),
         schedule=Constant(0.0),
-        charge=lambda usage: ledger.charge("verify", usage),
     )
 
 
@@ -195,7 +228,7 @@ class Planneal(Method):
         settings: How it refines.
         budget: What each problem may cost.
         name: As it appears in tables.
-        make: Makes the pipeline, for variants with parts of their own.
+        make: Makes the pipeline, for variants with parts of their own; it is handed the verifiers to use.
     """
 
     def __init__(
@@ -203,16 +236,18 @@ class Planneal(Method):
         settings: Settings | None = None,
         budget: Budget | None = None,
         name: str = "planneal",
-        make: Callable[[LanguageModel, Settings], Pipeline] | None = None,
+        make: Callable[[LanguageModel, Settings, Sequence[Verifier | str] | None], Pipeline] | None = None,
     ) -> None:
         self.name = name
         self.settings = settings or Settings()
         self.budget = budget or Budget()
-        self._make = make or (lambda model, settings: Pipeline(model, settings=settings))
+        self._make = make or (
+            lambda model, settings, verifiers: Pipeline(model, settings=settings, verifiers=verifiers)
+        )
 
     async def run(self, model: LanguageModel, task: Task, seed: int) -> Outcome:
         """One run; a budget that ends it early still gives what there is."""
-        pipeline = self._make(model, self.settings)
+        pipeline = self._make(model, self.settings, judges(model, self.settings, self.verifiers))
         run = pipeline.stream(task, budget=self.budget, seed=seed)
         try:
             async for _ in run:
@@ -228,4 +263,5 @@ class Planneal(Method):
             "faithful": bool(result.answer and result.answer.faithful),
             "draft": format_plan(result.draft),
         }
-        return Outcome(result.value, result.spent, plan=format_plan(result.plan), notes=notes)
+        text = result.answer.text if result.answer else None
+        return Outcome(result.value, result.spent, plan=format_plan(result.plan), notes=notes, text=text)

@@ -60,9 +60,12 @@ def stated_value(text: str, target: str, unit: str = "") -> Fraction | None:
     if re.search(r"!=|[<>\u2260]", final):
         return None
     final = re.sub(r"\[[^\]]{0,80}\]|\\text|\\[()\[\],! ]|\*\*|[$`{}~]", " ", final)
-    final = final.rpartition("=")[2].strip(" \t.!,:*_")
     if len(final) > 300:
         return None
+    left, _, final = final.rpartition("=")
+    final = final.strip(" \t.!,:*_")
+    if not _known(target, unit).issuperset(_WORD.findall(left.partition("=")[0])):
+        return None  # the value of something else
     computed = _computed(final)
     return computed if computed is not None else _told(final, target, unit)
 
@@ -82,8 +85,8 @@ def _told(text: str, target: str, unit: str) -> Fraction | None:
     found = list(_NUMBER.finditer(text))
     if not found or len(found) > (2 if unit else 1):
         return None
-    known = _PLAIN_WORDS | {target, target.removesuffix("s"), target.removesuffix("es")}
-    lengths = _units_like(unit) if unit else {}
+    known = _known(target, "")
+    lengths = _units_like(unit)
     ends = [match.start() for match in found[1:]] + [len(text)]
     total = Fraction(0)
     units: list[str] = []
@@ -110,8 +113,15 @@ def _fraction(match: re.Match[str]) -> Fraction | None:
     return above / below if below else None
 
 
+def _known(target: str, unit: str) -> frozenset[str]:
+    """The words that may stand beside the value."""
+    return _PLAIN_WORDS | {target, target.removesuffix("s"), target.removesuffix("es"), *_units_like(unit)}
+
+
 def _units_like(unit: str) -> Mapping[str, Fraction]:
-    """Every word for a unit of the same dimension, with what it is in base units."""
+    """Every word for a unit of the same dimension, with what it is in base units; none for no unit."""
+    if not unit:
+        return {}
     asked = UNITS[unit]
     return {word: known.factor for word, known in UNITS.items() if known.dimension == asked.dimension}
 

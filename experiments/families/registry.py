@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Mapping
 from functools import cache
 from importlib import import_module
+from types import ModuleType
 from typing import Any
 
 from ...planner.errors import ConfigError
@@ -22,7 +22,7 @@ MODULES: Mapping[str, str] = {
     "code": ".code",
     "countdown": ".countdown",
 }
-"""Where each family lives: a module of this package with an instance called `FAMILY`."""
+"""Where each family lives: a module of this package with an instance called `FAMILY` and a function `answer_text`."""
 
 
 def names() -> tuple[str, ...]:
@@ -39,9 +39,13 @@ def family(name: str) -> AnyFamily:
     """
     if name not in MODULES:
         raise ConfigError(f"no problem family {name!r}; there are {', '.join(MODULES)}")
-    found = import_module(MODULES[name], __package__).FAMILY
+    found = _module(name).FAMILY
     assert isinstance(found, Family)
     return found
+
+
+def _module(name: str) -> ModuleType:
+    return import_module(MODULES[name], __package__)
 
 
 def families() -> tuple[AnyFamily, ...]:
@@ -73,6 +77,5 @@ def answer_text(problem: Problem[Any], plan: str | None = None) -> str:
         problem: The problem.
         plan: The plan in notation; the gold one if None.
     """
-    module = sys.modules[type(family(problem.public.family)).__module__]
-    made: Callable[[Problem[Any], str | None], str] = module.answer_text
+    made: Callable[[Problem[Any], str | None], str] = _module(problem.public.family).answer_text
     return made(problem, plan)

@@ -1,0 +1,55 @@
+"""Which of several answers most of them agree on: numbers are compared as numbers, everything else as words."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from fractions import Fraction
+from typing import NamedTuple
+
+from ..decoders.answer import read_value
+
+Ballot = Fraction | str
+
+_DATE = re.compile(r"[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}")
+
+
+class Election(NamedTuple):
+    """What a vote brought.
+
+    Attributes:
+        index: Which answer to take: the first one with the most votes, or the first where nobody could vote.
+        rivals: How many different values had a vote.
+    """
+
+    index: int
+    rivals: int
+
+
+def ballot(value: str) -> Ballot:
+    """What a value counts as: `4`, `4.0` and `8/2` are one ballot, and so are `Ann, Bob` and `ann,  bob`."""
+    number = None if _DATE.search(value) else read_value(value)
+    return " ".join(re.sub(r"\s*([,;])\s*", r"\1 ", value.lower()).split()) if number is None else number
+
+
+def elect(values: Sequence[str | None]) -> Election:
+    """The majority's answer; ties go to the value that came first.
+
+    Where at least half of what was answered is a number, only numbers vote: what else there is could not be read.
+
+    Args:
+        values: The final value of each answer, None where there is none.
+    """
+    cast = [(index, ballot(value)) for index, value in enumerate(values) if value is not None]
+    numbers = [(index, vote) for index, vote in cast if isinstance(vote, Fraction)]
+    if 2 * len(numbers) >= len(cast):
+        cast = numbers or cast
+    counts: dict[Ballot, list[int]] = {}
+    for index, vote in cast:
+        counts.setdefault(vote, []).append(index)
+    if not counts:
+        return Election(0, 0)
+    return Election(max(counts.values(), key=len)[0], len(counts))
+
+
+__all__ = ["Ballot", "Election", "ballot", "elect"]
