@@ -1,9 +1,9 @@
 """The answer: one autoregressive decode conditioned on the plan, with claims that cite plan items.
 
 Every line is a claim. Its citations must be items of the plan; where a claim states a relation it is computed against
-the values that the plan implies. A program stands between fences of three backticks; its comments cite, and what it computes
-is no claim of the answer. An answer is *faithful* when it cites only existing items, no checkable claim is false
-or cites items that say nothing about it, and its final value is the one that the plan implies. The check is exact and
+the values that the plan implies. A program stands between fences of three backticks: its comments cite, and what it
+computes is no claim. An answer is *faithful* when it cites only existing items, no checkable claim is false or cites
+items that say nothing about it, and its final value is the one that the plan implies. The check is exact and
 independent of whatever steered the refinement.
 """
 

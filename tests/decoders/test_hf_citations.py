@@ -63,7 +63,8 @@ def test_the_grammar_follows_a_text(text, alive):
 )
 def test_a_program_between_fences_is_free(text, alive):
     assert (CitationGrammar(ALLOWED).walk(OUTSIDE, text.encode()) is not None) == alive
-    pieces = [bytes([byte]) for byte in sorted(set(text.encode()))] + [b"``", b"`\n[", b"]\n`", b"```py\n[", b"```\n[S9"]
+    pieces = [bytes([byte]) for byte in sorted(set(text.encode()))]
+    pieces += [b"``", b"`\n[", b"]\n`", b"```py\n[", b"```\n[S9"]
     constraint = CitationVocabulary(pieces).constraint(ALLOWED)
     state = OUTSIDE
     for byte in text.encode():  # what the restriction lets through is what the grammar accepts

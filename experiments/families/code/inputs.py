@@ -1,4 +1,4 @@
-"""Inputs of a shape: those that a question shows, those that grade, and the fixed ones that tell two compositions apart."""
+"""Inputs of a shape: those a question shows, those that grade, and the fixed ones that tell compositions apart."""
 
 from __future__ import annotations
 
@@ -50,8 +50,10 @@ def draw_shown(rng: np.random.Generator, shape: Shape, count: int) -> list[Any]:
 
 
 def draw_hidden(rng: np.random.Generator, shape: Shape) -> list[Any]:
-    """Inputs to grade by: an empty list, one item, and longer ones. No text is empty or has two spaces in a row, since
-    wordings leave open what its words are then."""
+    """Inputs to grade by: an empty list, one item, and longer ones.
+
+    No text is empty or has two spaces in a row: what its words are then, the wordings leave open.
+    """
     sizes = [1, 2, 3, 4, *(int(rng.integers(4, 10)) for _ in range(_HIDDEN - 5))]
     found = [_drawn(rng, shape, size) for size in sizes]
     return found if shape is Shape.TEXT else [[], *found]

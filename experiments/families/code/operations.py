@@ -6,6 +6,7 @@ by running a text. How an operation is told is in :mod:`.phrases`, how it is wri
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -146,18 +147,32 @@ def _number(constant: Constant) -> int:
     return constant
 
 
-def _map(name: str, shape: Shape, run: Run, *constants: Sequence[Constant],
-         gives: Shape | None = None, keeps: tuple[str, ...] = (), makes: tuple[str, ...] = ()) -> Operation:  # fmt: skip
+def _map(
+    name: str,
+    shape: Shape,
+    run: Run,
+    *constants: Sequence[Constant],
+    gives: Shape | None = None,
+    keeps: tuple[str, ...] = (),
+    makes: tuple[str, ...] = (),
+) -> Operation:
     return Operation(name, (shape,), gives, _each(run), constants, ("length", *keeps), makes)
 
 
-def _filter(name: str, shape: Shape, holds: Run, *constants: Sequence[Constant]) -> Operation:  # noqa: E501  # fmt: skip
+def _filter(name: str, shape: Shape, holds: Run, *constants: Sequence[Constant]) -> Operation:
     return Operation(name, (shape,), None, _where(holds), constants, _FILTER, settles=True)
 
 
-def _whole(name: str, run: Run, *constants: Sequence[Constant], takes: tuple[Shape, ...] = _LISTS,
-           gives: Shape | None = None, keeps: tuple[str, ...] = (), makes: tuple[str, ...] = (),
-           settles: bool = False) -> Operation:  # fmt: skip
+def _whole(
+    name: str,
+    run: Run,
+    *constants: Sequence[Constant],
+    takes: tuple[Shape, ...] = _LISTS,
+    gives: Shape | None = None,
+    keeps: tuple[str, ...] = (),
+    makes: tuple[str, ...] = (),
+    settles: bool = False,
+) -> Operation:
     return Operation(name, takes, gives, run, constants, keeps, makes, settles)
 
 
@@ -176,15 +191,31 @@ _TABLE: tuple[Operation, ...] = (
     _map("absolute", _N, lambda x, c: abs(x), makes=("natural",)),
     _map("halve", _N, lambda x, c: x // 2, keeps=("sorted", "natural")),
     _map("remainder", _N, lambda x, c: x % c[0], (3, 4, 5, 7), makes=("natural",)),
-    _map("clamp", _N, lambda x, c: min(max(x, c[0]), c[1]), range(0, 4), range(6, 12), keeps=("sorted",), makes=("natural",)),
+    _map(
+        "clamp",
+        _N,
+        lambda x, c: min(max(x, c[0]), c[1]),
+        range(0, 4),
+        range(6, 12),
+        keeps=("sorted",),
+        makes=("natural",),
+    ),
     _whole("add_index", _with_places, takes=(_N,), keeps=("length", "natural", "sorted")),
-    _whole("sort_up", lambda xs, c: sorted(xs), takes=(_N,), keeps=("length", *_ORDER), makes=("sorted",), settles=True),
+    _whole(
+        "sort_up", lambda xs, c: sorted(xs), takes=(_N,), keeps=("length", *_ORDER), makes=("sorted",), settles=True
+    ),
     _whole("sort_down", lambda xs, c: sorted(xs, reverse=True), takes=(_N,), keeps=("length", *_ORDER), settles=True),
     _whole("sort_size", lambda xs, c: sorted(xs, key=abs), takes=(_N,), keeps=("length", *_ORDER)),
     _whole("reverse", lambda xs, c: xs[::-1], keeps=("length", *_ORDER)),
-    _whole("distinct", lambda xs, c: list(dict.fromkeys(xs)), keeps=("sorted", "natural"), makes=("distinct",), settles=True),
+    _whole(
+        "distinct",
+        lambda xs, c: list(dict.fromkeys(xs)),
+        keeps=("sorted", "natural"),
+        makes=("distinct",),
+        settles=True,
+    ),
     _whole("first", lambda xs, c: xs[: c[0]], (2, 3, 4), keeps=_FILTER),
-    _whole("skip", lambda xs, c: xs[c[0] :], (1, 2), keeps=_FILTER),
+    _whole("skip", lambda xs, c: xs[c[0] :], (2, 3), keeps=_FILTER),
     _whole("last", lambda xs, c: xs[-c[0] :], (2, 3, 4), keeps=_FILTER),
     _whole("every_second", lambda xs, c: xs[::2], keeps=_FILTER),
     _whole("rotate", lambda xs, c: xs[1:] + xs[:1], keeps=("length", *_ORDER)),
@@ -192,7 +223,7 @@ _TABLE: tuple[Operation, ...] = (
     _whole("while_below", _while_below, range(5, 13), takes=(_N,), keeps=_FILTER),
     _whole("running_total", _running(lambda a, b: a + b), takes=(_N,), keeps=("length", "natural")),
     _whole("running_largest", _running(max), takes=(_N,), keeps=("length", "natural"), makes=("sorted",)),
-    _whole("gaps", lambda xs, c: [b - a for a, b in zip(xs, xs[1:], strict=False)], takes=(_N,)),
+    _whole("gaps", lambda xs, c: [b - a for a, b in itertools.pairwise(xs)], takes=(_N,)),
     _filter("longer", _W, lambda x, c: len(x) > c[0], (3, 4)),
     _filter("shorter", _W, lambda x, c: len(x) < c[0], (4, 5, 6)),
     _filter("containing", _W, lambda x, c: c[0] in x, LETTERS),
@@ -201,7 +232,9 @@ _TABLE: tuple[Operation, ...] = (
     _map("backwards", _W, lambda x, c: x[::-1], keeps=("distinct",)),
     _map("first_letter", _W, lambda x, c: x[:1]),
     _map("lengths", _W, lambda x, c: len(x), gives=_N, makes=("natural",)),
-    _whole("alphabet", lambda xs, c: sorted(xs), takes=(_W,), keeps=("length", *_ORDER), makes=("sorted",), settles=True),
+    _whole(
+        "alphabet", lambda xs, c: sorted(xs), takes=(_W,), keeps=("length", *_ORDER), makes=("sorted",), settles=True
+    ),
     _whole("sort_length", lambda xs, c: sorted(xs, key=len), takes=(_W,), keeps=("length", *_ORDER)),
     _whole("split", lambda s, c: s.split(), takes=(_T,), gives=_W),
     _whole("join", lambda xs, c: SEPARATORS[c[0]].join(xs), tuple(SEPARATORS), takes=(_W,), gives=_T),

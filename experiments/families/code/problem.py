@@ -21,7 +21,17 @@ from .structures import MAX_STEPS, Structures, draw_structure, matters, with_con
 from .telling import tell
 from .values import Shape
 
-__all__ = ["NAME", "CodeGold", "CodeProblem", "CodePublic", "Difficulty", "Example", "generate", "gold_plan"]
+__all__ = [
+    "NAME",
+    "CodeGold",
+    "CodeProblem",
+    "CodePublic",
+    "Difficulty",
+    "Example",
+    "generate",
+    "gold_plan",
+    "public_of",
+]
 
 NAME = "code"
 FUNCTIONS = ("f", "g", "h", "solve", "tidy", "change", "build", "convert")
@@ -117,10 +127,13 @@ class CodeGold(Gold):
         return tuple(step for step in read if step is not None)
 
 
-class CodeProblem(Problem[CodeGold]):
-    """A problem with its gold."""
+CodeProblem = Problem[CodeGold]
 
-    public: CodePublic
+
+def public_of(problem: CodeProblem) -> CodePublic:
+    """What a method sees of a problem of this family."""
+    assert isinstance(problem.public, CodePublic)
+    return problem.public
 
 
 def generate(seed: int, difficulty: Difficulty | None = None, split: Split = Split.EVAL) -> CodeProblem:

@@ -1,7 +1,7 @@
 """Programs from steps, in three styles, so that a constraint on the text leaves at least one way to write it.
 
-``comprehension`` is the plain one. ``functional`` has neither loop nor comprehension, ``loop`` neither comprehension nor
-lambda. Each step is one assignment (or one loop), so that a comment can cite the item of the plan that it follows.
+``comprehension`` is the plain one. ``functional`` has neither loop nor comprehension, ``loop`` neither comprehension
+nor lambda. Each step is one assignment (or one loop), so that a comment can cite the item of the plan that it follows.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from ....planner.errors import ConfigError
 from .operations import OPERATIONS, Operation, Step, compose
 from .values import Shape
 
-__all__ = ["MAX_STEPS", "Structures", "draw_structure", "held_out", "matters", "structure_of", "with_constants"]
+__all__ = ["MAX_STEPS", "Structures", "draw_structure", "held_out", "matters", "structure_of", "walk", "with_constants"]
 
 Structures = Literal["seen", "held_out", "all"]
 MAX_STEPS = 6
@@ -40,10 +40,17 @@ def _pick(rng: np.random.Generator, pool: Sequence[Operation]) -> Operation:
     return pool[int(rng.integers(len(pool)))]
 
 
-def _walk(rng: np.random.Generator, count: int) -> tuple[Shape, list[Operation]] | None:
-    """A composition whose shapes fit, or None where the walk came to a dead end."""
+def _start(rng: np.random.Generator) -> Shape:
     draw = rng.random()
-    start = Shape.NUMBERS if draw < _STARTS[0][1] else Shape.WORDS if draw < 1 - _STARTS[2][1] else Shape.TEXT
+    for shape, share in _STARTS:
+        if draw < share:
+            return shape
+        draw -= share
+    return Shape.NUMBERS
+
+
+def walk(rng: np.random.Generator, start: Shape, count: int) -> list[Operation] | None:
+    """A composition whose shapes fit, no operation twice; None where the walk came to a dead end."""
     shape, found = start, list[Operation]()
     ending = rng.random() < 0.35
     for place in range(count):
@@ -55,7 +62,7 @@ def _walk(rng: np.random.Generator, count: int) -> tuple[Shape, list[Operation]]
             return None
         found.append(_pick(rng, pool))
         shape = found[-1].gives or shape
-    return start, found
+    return found
 
 
 def draw_structure(rng: np.random.Generator, count: int, which: Structures) -> tuple[Shape, list[Operation]]:
@@ -65,12 +72,13 @@ def draw_structure(rng: np.random.Generator, count: int, which: Structures) -> t
         ConfigError: None was found in many draws.
     """
     for _ in range(2000):
-        found = _walk(rng, count)
+        start = _start(rng)
+        found = walk(rng, start, count)
         if found is None:
             continue
-        kept = held_out([operation.name for operation in found[1]])
+        kept = held_out([operation.name for operation in found])
         if which == "all" or kept == (which == "held_out"):
-            return found
+            return start, found
     raise ConfigError(f"no {which} composition of {count} operations found")
 
 
