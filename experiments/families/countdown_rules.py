@@ -2,8 +2,8 @@
 
 A step is ``b = a - 18``: it takes the numbers of its right-hand side out of the hand and puts its value back, under the
 name on its left. Several operations may stand in one step. In one expression the *order* of a sum or a product is
-free: ``3 / 4 * 8`` counts as ``3 * 8 / 4``, since there is an order in which every result is whole; what stands in
-parentheses is a result of its own.
+free: ``3 / 4 * 8`` counts as ``3 * 8 / 4``, since there is an order in which every result is whole; what parentheses
+set apart from such a chain, as in ``3 / (4 / 8)``, is a result of its own.
 """
 
 from __future__ import annotations
