@@ -28,7 +28,6 @@ __all__ = ["cases_of", "computes", "grade", "grade_plan", "program_of"]
 
 _CITED = re.compile(r"[ \t]+\[\s*[CIS][1-9][0-9]*(?:\s*[,;]\s*[CIS][1-9][0-9]*)*\s*\][ \t]*$", re.MULTILINE)
 _FINAL = re.compile(r"^\W*(?:final\s+)?answer\W*?[:=][ \t]*(.*)$", re.IGNORECASE | re.MULTILINE)
-_BEGINS = re.compile(r"^(?:async +def|def|import|from|@)\b", re.MULTILINE)
 _TRIMMED = 30
 """Most lines after a bare program that are taken for prose."""
 
@@ -38,7 +37,7 @@ def cases_of(function: str, examples: tuple[Example, ...]) -> tuple[Case, ...]:
     return tuple(Case(Call(function, (one.values[0],)), one.values[1]) for one in examples)
 
 
-def _texts(text: str) -> Iterator[str]:
+def _texts(text: str, function: str) -> Iterator[str]:
     """What may be the program of an answer, the likeliest first."""
     text = text.replace("\r\n", "\n")
     if (last := fenced(text)) is not None:
@@ -47,7 +46,8 @@ def _texts(text: str) -> Iterator[str]:
         return
     bare = _CITED.sub("", _FINAL.sub("", text))
     yield bare
-    if (begins := _BEGINS.search(bare)) is not None:
+    begins = re.search(rf"^(?:(?:async +def|def|import|from|@)\b|{function} *=)", bare, re.MULTILINE)
+    if begins is not None:
         lines = bare[begins.start() :].rstrip().split("\n")
         for end in range(len(lines), max(0, len(lines) - _TRIMMED), -1):
             yield "\n".join(lines[:end])
@@ -71,7 +71,7 @@ def program_of(text: str, function: str) -> str | None:
 
     It may stand in a code fence, among prose, alone, or after ``answer:``; citations at the ends of lines are dropped.
     """
-    for found in _texts(text):
+    for found in _texts(text, function):
         source = _CITED.sub("", found)
         for candidate in dict.fromkeys((found, source)):
             try:

@@ -31,7 +31,10 @@ _MOST = 6
 
 
 def mutants(rng: np.random.Generator, steps: Sequence[Step], takes: Shape) -> Iterator[tuple[Step, ...]]:
-    """Compositions one change away, in random order: another constant, a step dropped, swapped, replaced or added."""
+    """Compositions one change away, in random order, and at last with a step added.
+
+    The change is another constant, or a step dropped, swapped with the next or replaced.
+    """
     found: list[tuple[Step, ...]] = []
     for place, step in enumerate(steps):
         before, after = tuple(steps[:place]), tuple(steps[place + 1 :])
@@ -43,13 +46,16 @@ def mutants(rng: np.random.Generator, steps: Sequence[Step], takes: Shape) -> It
         if (sibling := OPERATIONS.get(_SIBLINGS.get(step.name, ""))) is not None:
             fits = bool(sibling.constants) == bool(step.constants) and sibling.name != "alphabet"
             found += [(*before, Step(sibling, step.constants) if fits else with_constants(rng, [sibling])[0], *after)]
-    for name in ("reverse", "distinct", "skip", "sort_up", "alphabet", "capitals", "negate"):
-        place = int(rng.integers(len(steps) + 1))
-        found.append((*steps[:place], *with_constants(rng, [OPERATIONS[name]]), *steps[place:]))
-    for index in rng.permutation(len(found)):
-        mutant = found[int(index)]
-        if mutant != tuple(steps) and first_misfit(mutant, takes) is None:
-            yield mutant
+    added = [
+        (*steps[:place], *with_constants(rng, [OPERATIONS[name]]), *steps[place:])
+        for name in ("reverse", "distinct", "skip", "sort_up", "alphabet", "capitals", "negate")
+        for place in range(len(steps) + 1)
+    ]
+    for group in (found, added):
+        for index in rng.permutation(len(group)):
+            mutant = group[int(index)]
+            if mutant != tuple(steps) and first_misfit(mutant, takes) is None:
+                yield mutant
 
 
 def differs(steps: Sequence[Step], cases: Sequence[tuple[Any, Any]]) -> bool:
