@@ -14,7 +14,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from .decoders.answerer import Answerer
+from .decoders.answerer import Answerer, Observe
 from .decoders.base import LanguageModel
 from .decoders.prompts import PromptSet
 from .decoders.registry import load_model
@@ -81,6 +81,8 @@ class Pipeline:
         proposer: Makes the proposer instead of :func:`default_proposer`, or the name of an installed one.
         drafter: Makes the drafter instead of :func:`default_drafter`.
         answerer: Makes the answer decoder instead of :func:`default_answerer`.
+        observe: Says what carrying out a plan's items gave (results of its calls, say); the answer is shown it. It must
+            be quick, change nothing outside, and say the same of equal plans; a replay needs it, too.
         rule: An acceptance rule instead of the one that the settings name.
         schedule: A temperature schedule instead of the one that the settings name.
         clock: Seconds, injected.
@@ -103,6 +105,7 @@ class Pipeline:
         proposer: ProposerFactory | str = default_proposer,
         drafter: DrafterFactory = default_drafter,
         answerer: AnswererFactory = default_answerer,
+        observe: Observe | None = None,
         rule: AcceptanceRule | None = None,
         schedule: Schedule | None = None,
         clock: Callable[[], float] = time.monotonic,
@@ -116,7 +119,7 @@ class Pipeline:
         self._named = load_verifiers(self.verifiers)
         self.proposer = load_proposer(proposer) if isinstance(proposer, str) else proposer
         self.drafter = drafter
-        self.answerer = answerer
+        self.answerer = answerer if observe is None else _observing(answerer, observe)
         self.clock = clock
         self._rule = rule or self.settings.make_rule()
         self._schedule = schedule or self.settings.make_schedule()
@@ -176,6 +179,10 @@ class Pipeline:
 
         with run.interruptible():
             return run_sync(drive)
+
+
+def _observing(factory: AnswererFactory, observe: Observe) -> AnswererFactory:
+    return lambda model, prompts, settings: factory(model, prompts, settings).observing(observe)
 
 
 def run_sync(work: Callable[[], Coroutine[Any, Any, T]]) -> T:

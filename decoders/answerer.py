@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -14,6 +15,11 @@ from ..planner.task import Task
 from .answer import Answer, judge_answer, sound_start
 from .base import LanguageModel, SampleRequest
 from .prompts import PromptSet
+
+Observe = Callable[[Task, Plan], Mapping[str, str]]
+"""Says what became of a plan's items when they were carried out (results of its calls, say), by item."""
+MAX_OBSERVED_CHARS = 500
+"""Longest observation that a prompt shows."""
 
 
 @dataclass(frozen=True)
@@ -40,12 +46,27 @@ class Answerer:
         model: The (metered) model.
         prompts: Where the ``answer`` prompt comes from.
         options: Options.
+        observe: What the answer is shown of carrying the plan out; equal plans must give equal observations, and what
+            it raises is told to the model instead of any.
     """
 
-    def __init__(self, model: LanguageModel, prompts: PromptSet, options: AnswerOptions | None = None) -> None:
+    def __init__(
+        self,
+        model: LanguageModel,
+        prompts: PromptSet,
+        options: AnswerOptions | None = None,
+        observe: Observe | None = None,
+    ) -> None:
         self._model = model
         self._prompts = prompts
         self.options = options or AnswerOptions()
+        self.observing(observe)
+
+    def observing(self, observe: Observe | None) -> Answerer:
+        """Shows the answer what this says of a plan; gives itself back."""
+        # Budgets ask what an answer to each plan may cost, so the plans of late are remembered.
+        self._observed = lru_cache(maxsize=64)(lambda task, plan: _lines(observe, task, plan))
+        return self
 
     def request(
         self,
@@ -70,7 +91,12 @@ class Answerer:
         constrain = self.options.constrain and self._model.capabilities.constrained_citations
         return SampleRequest(
             messages=self._prompts.render(
-                "answer", question=task.question, plan=format_plan(plan, bare=True), errors=list(errors), kept=kept
+                "answer",
+                question=task.question,
+                plan=format_plan(plan, bare=True),
+                observed=self._observed(task, plan),
+                errors=list(errors),
+                kept=kept,
             ),
             temperature=self.options.temperature if errors else 0.0,
             max_tokens=max_tokens or self.options.max_tokens,
@@ -114,6 +140,18 @@ class Answerer:
             errors = answer.problems[:5]
             # What was cut off went astray somewhere that no check sees.
             kept = "" if cut_off else sound_start(plan, answer.text)
+
+
+def _lines(observe: Observe | None, task: Task, plan: Plan) -> str:
+    """Observations as a prompt shows them, ``S1 -> id 14, amount 40``, in plan order."""
+    if observe is None:
+        return ""
+    try:
+        found = observe(task, plan)
+    except Exception as error:  # the caller's own code; the answer goes on without it, and the trace shows why
+        return f"none: {type(error).__name__}"
+    shown = {item_id: " ".join(str(found[item_id]).split()) for item_id in plan.by_id if item_id in found}
+    return "\n".join(f"{item_id} -> {text[:MAX_OBSERVED_CHARS]}" for item_id, text in shown.items())
 
 
 def better(new: Answer, old: Answer | None) -> bool:

@@ -16,6 +16,7 @@ VALUES = {
     "locked": "",
     "rejected": "",
     "errors": [],
+    "kept": "",
     "witnesses": [SimpleNamespace(line="S1 is doubtful", start="replace S1:", remark="")],
     "quoted": ["[a = 1]"],
     "first": "goal: g\nS1: a",

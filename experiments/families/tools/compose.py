@@ -147,11 +147,11 @@ class _Builder:
         if source.rows == "shipments":
             city = self.ref("get_customer", "city", name=owner.value)
             listed = self.ref("list_shipments", city=city)
-            phrase, step = f"shipments to the city of {owner.phrase}", ("go to the city", "list the shipments to it")
+            phrase = f"shipments to the city of {owner.phrase}"
+            steps = (*owner.steps, "go to the city", "list the shipments to it")
         else:
             listed = self.ref(f"list_{source.rows}", customer=owner.value)
-            phrase, step = f"{source.rows} of {owner.phrase}", (f"list the {source.rows}",)
-        steps = (*owner.steps, *step)
+            phrase, steps = f"{source.rows} of {owner.phrase}", (*owner.steps, f"list the {source.rows}")
         if source.keep:
             status = self.slots.statuses[source.slot]
             listed = self.ref("keep", rows=listed, status=status)

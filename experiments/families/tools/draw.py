@@ -10,12 +10,12 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from ....planner.errors import ConfigError
-from ....verifiers.tool_calls.rules import AtMost, Before, NoRepeat, Requires, Rule
 from ..base import Frozen, Gold, Problem, PublicProblem, Split
 from .calls import Call, Ref, written
 from .compose import Composition, Slots, compose
 from .draw_records import draw_records
 from .records import STATUSES, VERBS, Records
+from .ruling import Ruled
 from .store import CallRefusedError, Store
 from .structures import Structure, held_out, structures
 from .toolbox import ANSWER, OPENERS, READERS, all_tools
@@ -28,13 +28,6 @@ DRAWS = 300
 """Stores that are tried for one structure before another is taken."""
 SLOTS = 4
 """Requests that are tried on one store."""
-
-PERMISSIONS: Mapping[str, str] = {
-    **dict.fromkeys(("get_order", "list_orders", "cancel"), "orders"),
-    **dict.fromkeys(("get_invoice", "list_invoices", "refund", "pay"), "money"),
-    **dict.fromkeys(("get_shipment", "list_shipments", "hold"), "shipping"),
-}
-"""The permission that a tool may require."""
 
 
 class Difficulty(Frozen):
@@ -75,7 +68,7 @@ class ToolsPublic(PublicProblem):
     """A tools problem as a method sees it.
 
     Attributes:
-        records: What a fresh store holds. Calls read it; the answer is what they make of it, and is nowhere in it as such.
+        records: What a fresh store holds; the answer is what calls make of it.
         tools: Names of the tools at hand.
         rules: What the store keeps to, as the text of `calls:` checks; told in the question.
     """
@@ -109,6 +102,9 @@ ToolsProblem = Problem[ToolsGold]
 _DUMMY = Slots({"a": "ann", "b": "ben"}, {"a": "open", "b": "due"}, 10)
 
 
+_Pool = Mapping[int, Mapping[str, list[Structure]]]
+
+
 @cache
 def size_of(structure: Structure) -> int:
     """Calls of a structure, the answer's included."""
@@ -116,7 +112,7 @@ def size_of(structure: Structure) -> int:
 
 
 @cache
-def pool(split: Split, which: str, calls: tuple[int, int], writes: bool) -> Mapping[int, Mapping[str, list[Structure]]]:
+def pool(split: Split, which: str, calls: tuple[int, int], writes: bool) -> _Pool:
     """The structures to draw from, by size and kind.
 
     Raises:
@@ -161,8 +157,8 @@ def _slots(rng: np.random.Generator, structure: Structure, records: Records) -> 
     for source, verb in ((structure.source, structure.verb), (structure.second, structure.other)):
         if source is not None:
             statuses[source.slot] = VERBS[verb].before if verb else _pick(rng, STATUSES[source.rows])
-    verb = VERBS.get(structure.verb)
-    orders = [order.id for order in records.orders if verb is None or order.status == verb.before]
+    wanted = VERBS[structure.verb].before if structure.verb else ""
+    orders = [order.id for order in records.orders if wanted in ("", order.status)]
     if not orders or structure.source is not None:  # it is no order's id that the request is about
         orders = [records.orders[0].id]
     return Slots({"a": a, "b": b}, statuses, _pick(rng, orders))
@@ -208,52 +204,14 @@ class _Ran:
         return not isinstance(value, int) or value > 0
 
 
-class _Ruled:
-    """Rules for a composition, and the calls that they ask for.
-
-    Attributes:
-        rules: The rules.
-        first: Calls that come before the composition because of them.
-        leads: For each tool that a rule is about, the places in `first` of the calls that must come before it.
-    """
-
-    def __init__(self, rng: np.random.Generator, calls: Sequence[Call], name: str, count: int) -> None:
-        self.rules: list[Rule] = []
-        self.first: list[Call] = []
-        self.leads: dict[str, list[int]] = {}
-        tools = list(dict.fromkeys(call.tool for call in calls))
-        candidates: list[Rule] = [AtMost(0)]
-        candidates += [Requires(tool, PERMISSIONS[tool]) for tool in tools if tool in PERMISSIONS]
-        candidates += [NoRepeat((tool,)) for tool in tools if tool in VERBS]
-        last = next((tool for tool in reversed(tools) if tool not in (ANSWER, "get_customer")), "")
-        candidates += [Before("get_customer", last)] if last else []
-        for place in rng.permutation(len(candidates))[:count]:
-            self._take(candidates[int(place)], calls, name)
-        spare = int(rng.integers(2))
-        whole = AtMost(len(calls) + len(self.first) + spare)
-        self.rules = [whole if isinstance(rule, AtMost) else rule for rule in self.rules]
-
-    def _take(self, rule: Rule, calls: Sequence[Call], name: str) -> None:
-        self.rules.append(rule)
-        if isinstance(rule, Requires):
-            self._lead(rule.tool, Call(OPENERS[rule.permission], ()))
-        elif isinstance(rule, Before):
-            tools = [call.tool for call in calls]
-            if rule.first not in tools[: tools.index(rule.then)]:
-                self._lead(rule.then, Call(rule.first, (("name", name),)))
-
-    def _lead(self, tool: str, call: Call) -> None:
-        if call not in self.first:
-            self.first.append(call)
-        self.leads.setdefault(tool, []).append(self.first.index(call))
-
-
-def _told(rng: np.random.Generator, difficulty: Difficulty, public: Records, read: set[tuple[str, str | int]]) -> list[str]:
+def _told(
+    rng: np.random.Generator, difficulty: Difficulty, records: Records, read: set[tuple[str, str | int]]
+) -> list[str]:
     """The records that are needed and some that are not, in words and in any order."""
     rows = [
         (getattr(row, "id", None) or getattr(row, "name", ""), table, row)
         for table in Records.model_fields
-        for row in getattr(public, table)
+        for row in getattr(records, table)
     ]
     needed = [row for key, table, row in rows if (table, key) in read]
     tables = {table for table, _ in read}
@@ -319,7 +277,7 @@ def generate(seed: int, difficulty: Difficulty | None = None, split: Split = Spl
     rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=split.spawn_key))
     structure, slots, records, made = _drawn(rng, difficulty, split)
     composed = made.chain.calls
-    ruled = _Ruled(rng, composed, slots.names["a"], difficulty.constraints)
+    ruled = Ruled(rng, composed, slots.names["a"], difficulty.constraints)
     calls = made.chain.led_by(ruled.first)
     needs = {place: ruled.leads.get(call.tool, ()) for place, call in enumerate(calls) if place >= len(ruled.first)}
     whole = _Ran(calls, Store(records))

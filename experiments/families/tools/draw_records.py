@@ -54,13 +54,16 @@ def draw_records(rng: np.random.Generator, customers: int) -> Records:
             for place, name in enumerate(names)
         ),
         orders=tuple(
-            Order.model_construct(id=ids[0][i], customer=owners[i], amount=amounts[i], status=statuses[i]) for i in range(count)
+            Order.model_construct(id=ids[0][i], customer=owners[i], amount=amounts[i], status=statuses[i])
+            for i in range(count)
         ),
         invoices=tuple(
             Invoice.model_construct(id=ids[1][i], order=ids[0][i], amount=dues[i], status=due[i]) for i in range(count)
         ),
         shipments=tuple(
-            Shipment.model_construct(id=ids[2][i], order=ids[0][i], city=to[i], weight=weights[i], cost=costs[i], status=ready[i])
+            Shipment.model_construct(
+                id=ids[2][i], order=ids[0][i], city=to[i], weight=weights[i], cost=costs[i], status=ready[i]
+            )
             for i in range(count)
         ),
         currencies=tuple(Currency(name=name, rate=rate) for name, rate in zip(currencies, rates, strict=True)),

@@ -1,4 +1,7 @@
-"""Calls written out with everything that their arguments refer to, so that plans can be compared whatever their ids."""
+"""Calls written out with everything that their arguments refer to, so that plans can be compared whatever their ids.
+
+A list that is read after a write is another one than before it, so such a call says how many writes came first.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from collections.abc import Mapping
 from ....planner.calls import CallExpression, Reference, Value, format_value
 from ....planner.checks import CallCheck
 from ....planner.plan import Plan
+from .records import VERBS
 
 __all__ = ["expanded"]
 
@@ -16,16 +20,21 @@ MAX_CHARS = 4000
 def expanded(plan: Plan) -> Mapping[str, str]:
     """Each call of a plan by item, its references replaced by the calls that they lead to."""
     found: dict[str, str] = {}
+    writes = 0
     for item in plan.items:
         if isinstance(item.check, CallCheck):
             call = item.check.call
-            shown = _call(call, found) if isinstance(call, CallExpression) else item.check.text
+            shown = item.check.text
+            if isinstance(call, CallExpression):
+                shown = _call(call, found) + (f" after {writes}" if call.name.startswith("list_") and writes else "")
+                writes += call.name in VERBS
             found[item.id] = shown[:MAX_CHARS]
     return found
 
 
 def _call(call: CallExpression, earlier: Mapping[str, str]) -> str:
-    return f"{call.name}({', '.join(f'{name}={_value(value, earlier)}' for name, value in sorted(call.arguments, key=lambda pair: pair[0]))})"
+    arguments = sorted(call.arguments, key=lambda pair: pair[0])
+    return f"{call.name}({', '.join(f'{name}={_value(value, earlier)}' for name, value in arguments)})"
 
 
 def _value(value: Value, earlier: Mapping[str, str]) -> str:

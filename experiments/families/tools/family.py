@@ -40,7 +40,7 @@ class ToolsFamily(Family[ToolsGold, Difficulty]):
     """Requests whose plan is a DAG of calls, and whose answer is what executing it gives."""
 
     name: ClassVar[str] = "tools"
-    about: ClassVar[str] = "requests over typed functions on a small SQLite store; the plan is a DAG of calls under rules"
+    about: ClassVar[str] = "requests over typed functions on a small SQLite store; a plan is a DAG of calls under rules"
     levels: Mapping[str, Difficulty] = dict(
         zip(
             LEVELS,
@@ -53,7 +53,9 @@ class ToolsFamily(Family[ToolsGold, Difficulty]):
         )
     )
 
-    def generate(self, seed: int, difficulty: Difficulty | None = None, split: Split = Split.EVAL) -> Problem[ToolsGold]:
+    def generate(
+        self, seed: int, difficulty: Difficulty | None = None, split: Split = Split.EVAL
+    ) -> Problem[ToolsGold]:
         """Draws one problem; the same arguments give the same problem. The training split never draws held-out ones."""
         return generate(seed, difficulty, split)
 
@@ -122,7 +124,7 @@ class ToolsFamily(Family[ToolsGold, Difficulty]):
         return parse_plan("\n".join([f"goal: {public.goal}", *public.constraints, *lines]))
 
     def verifiers(self, public: PublicProblem) -> list[Verifier]:
-        """Structure, calls by their types and the locked rules, the request's own words, and the dry run on the store."""
+        """Structure, calls by types and locked rules, the request's own words, and the dry run on the store."""
         problem = _public(public)
         tools = toolbox(problem.tools)
         return [

@@ -33,15 +33,19 @@ _STEMS = {
 _NOUN = {"order": ("cancel", "refund"), "invoice": ("pay",), "shipment": ("hold",)}
 _FORMS = "|".join(sorted(_STEMS, key=len, reverse=True))
 _ACTIVE = re.compile(
-    rf"\b({_FORMS})\b\s*[(:]?\s*(?:the\s+)?(?:(?:order|invoice|shipment)\b)?\s*(?:id|no\.?|number)?\s*[=:#]?\s*([0-9]{{1,6}})\b\s*\)?",
+    rf"\b({_FORMS})\b\s*[(:]?\s*(?:the\s+)?(?:(?:order|invoice|shipment)\b)?\s*(?:id|no\.?|number)?\s*[=:#]?\s*"
+    r"([0-9]{1,6})\b\s*\)?",
     re.IGNORECASE,
 )
 _PASSIVE = re.compile(
-    rf"\b(?:the\s+)?(order|invoice|shipment)\s*#?\s*([0-9]{{1,6}})\s*(?:is|was|has been|now|got|:|=)?\s*(?:now\s+)?({_FORMS})\b",
+    r"\b(?:the\s+)?(order|invoice|shipment)\s*#?\s*([0-9]{1,6})\s*(?:is|was|has been|now|got|:|=)?\s*(?:now\s+)?"
+    rf"({_FORMS})\b",
     re.IGNORECASE,
 )
 _NUMBER = re.compile(r"[+-]?[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]{1,9})?|[+-]?[0-9]{1,18}(?:\.[0-9]{1,9})?")
-_FILLER = frozenset({"the", "value", "is", "amount", "total", "number", "and", "then", "with", "of", "a", "it", "its", "for"})
+_FILLER = frozenset(
+    ("the", "value", "is", "amount", "total", "number", "and", "then", "with", "of", "a", "it", "its", "for")
+)
 
 
 class Final(NamedTuple):

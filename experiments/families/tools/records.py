@@ -26,7 +26,7 @@ __all__ = [
 
 _NAMES = "ann ben cleo dan eva finn gus hana ivan jane kai lena max nora omar pia rosa sam tina uma vera will yara zoe"
 NAMES: tuple[str, ...] = tuple(_NAMES.split())
-CITIES: tuple[str, ...] = tuple("rome oslo paris lima cairo tokyo delhi bonn kyoto quito".split())
+CITIES: tuple[str, ...] = tuple(["rome", "oslo", "paris", "lima", "cairo", "tokyo", "delhi", "bonn", "kyoto", "quito"])
 
 CurrencyName = Literal["crown", "mark", "franc", "peso", "pound", "dinar"]
 CURRENCIES: tuple[CurrencyName, ...] = ("crown", "mark", "franc", "peso", "pound", "dinar")

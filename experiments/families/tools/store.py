@@ -118,7 +118,7 @@ class Store:
 
     def _select(self, table: str, column: str, value: str | int) -> list[dict[str, Any]]:
         key = _TABLES[table][0]
-        sql = f'select * from {table} where "{column}" = ? order by {key}'  # noqa: S608 - names of this module's own
+        sql = f'select * from {table} where "{column}" = ? order by {key}'
         return [dict(row) for row in self._db.execute(sql, (value,))]
 
     def change(self, tool: str, key: int) -> dict[str, Any]:
@@ -132,7 +132,7 @@ class Store:
         row = self.one(verb.rows, "id", key)
         if row["status"] != verb.before:
             raise CallRefusedError(f"{verb.noun} {key} is {row['status']}, not {verb.before}")
-        sql = f"update {verb.rows} set status = ? where id = ?"  # noqa: S608 - names of this module's own
+        sql = f"update {verb.rows} set status = ? where id = ?"
         self._db.execute(sql, (verb.after, key))
         self.changes.append((tool, key))
         return {**row, "status": verb.after}
@@ -142,5 +142,5 @@ class Store:
         return "\n".join(
             repr(tuple(row))
             for table, columns in _TABLES.items()
-            for row in self._db.execute(f"select * from {table} order by {columns[0]}")  # noqa: S608 - as above
+            for row in self._db.execute(f"select * from {table} order by {columns[0]}")
         )

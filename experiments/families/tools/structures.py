@@ -29,7 +29,9 @@ MEASURES: Mapping[str, tuple[str, ...]] = {
         *("amount", "coins", "invoice", "invoice_coins", "invoice_status", "weight", "cost", "shipment_city", "gap"),
         *("buyer", "buyer_city", "buyer_currency", "buyer_sponsor"),
     ),
-    "orders": ("amount", "coins", "invoice", "invoice_coins", "invoice_status", "weight", "cost", "shipment_city", "gap"),
+    "orders": (
+        *("amount", "coins", "invoice", "invoice_coins", "invoice_status", "weight", "cost", "shipment_city", "gap"),
+    ),
     "invoices": ("amount", "coins", "order_status", "weight", "cost", "shipment_city"),
     "shipments": ("amount", "invoice", "invoice_status", "buyer", "buyer_city", "buyer_sponsor", "order_status"),
 }
@@ -129,7 +131,8 @@ def _pairs() -> list[Structure]:
             for who in WHO[:2]:
                 for keep in (False, True):
                     first = Source(who, rows, keep, "count")
-                    found.append(Structure("pair", op, source=first, second=replace(first, who="named", slot="b", whose="b")))
+                    second = replace(first, who="named", slot="b", whose="b")
+                    found.append(Structure("pair", op, source=first, second=second))
         for keep in (False, True):
             for pick in ("total", "largest", "smallest", *(["count"] if keep else [])):  # each order has one invoice
                 first = Source("named", "orders", keep, pick)

@@ -193,11 +193,11 @@ TAKES: Mapping[str, Mapping[str, str]] = {
     "list_invoices": {"customer": "name"},
     "list_shipments": {"city": "city"},
     "keep": {"rows": "rows", "status": "status"},
-    **dict.fromkeys(("largest", "smallest", "total", "count"), {"rows": "rows"}),
+    **{tool: {"rows": "rows"} for tool in ("largest", "smallest", "total", "count")},
     "convert": {"amount": "number", "currency": "currency"},
-    **dict.fromkeys(("add", "minus", "larger"), {"a": "number", "b": "number"}),
+    **{tool: {"a": "number", "b": "number"} for tool in ("add", "minus", "larger")},
     **{verb.tool: {verb.noun: verb.noun} for verb in VERBS.values()},
-    **dict.fromkeys(OPENERS.values(), {}),
+    **{tool: {} for tool in OPENERS.values()},
     ANSWER: {"value": "value"},
 }
 """What kind of thing each argument is; `id` is an order, an invoice or a shipment."""
@@ -207,10 +207,10 @@ GIVES: Mapping[str, Mapping[str, str]] = {
     "get_order": {"customer": "name", "amount": "number", "status": "status"},
     "get_invoice": {"id": "invoice", "amount": "number", "status": "status"},
     "get_shipment": {"id": "shipment", "city": "city", "weight": "number", "cost": "number", "status": "status"},
-    **dict.fromkeys(("list_orders", "list_invoices", "list_shipments", "keep"), {"": "rows"}),
-    **dict.fromkeys(("largest", "smallest"), {"id": "id", "order": "order", "amount": "number"}),
-    **dict.fromkeys(("total", "count", "convert", "add", "minus", "larger"), {"": "number"}),
-    **dict.fromkeys(VERBS, {"amount": "number", "status": "status"}),
+    **{tool: {"": "rows"} for tool in ("list_orders", "list_invoices", "list_shipments", "keep")},
+    **{tool: {"id": "id", "order": "order", "amount": "number"} for tool in ("largest", "smallest")},
+    **{tool: {"": "number"} for tool in ("total", "count", "convert", "add", "minus", "larger")},
+    **{tool: {"amount": "number", "status": "status"} for tool in VERBS},
 }
 """What kind of thing each field of a result is; the empty name is the result itself."""
 

@@ -1,7 +1,7 @@
 """What can be held against a plan for a request by reading both: no gold is known here.
 
-A constant that a call gives must stand in the request, the answer must come from a call, and something must be answered.
-These are facts in this family, since its requests name every customer, city, order and status that is needed.
+A constant that a call gives must stand in the request, the answer must come from a call, and something must be
+answered. These are facts in this family, since its requests name every customer, order and status that is needed.
 """
 
 from __future__ import annotations
@@ -101,14 +101,14 @@ class RequestVerifier(Verifier):
         return str(constant) in self._words
 
     def _goal(self, task: Task, plan: Plan) -> Verdict:
-        calls = [item.check.call for item in plan.items if isinstance(item.check, CallCheck)]
-        names = [call.name for call in calls if isinstance(call, CallExpression)]
-        if ANSWER not in names:
+        checks = [item.check.call for item in plan.items if isinstance(item.check, CallCheck)]
+        answers = [call for call in checks if isinstance(call, CallExpression) and call.name == ANSWER]
+        if not answers:
             return Verdict.failed(GoalNotReached(reason=f"no call of {ANSWER}"))
         ran = self._runs(task, plan)
         if ran.at:
             return Verdict.unknown(f"the calls stop at {ran.at}")
-        invented = any(call.name == ANSWER and not call.references for call in calls if isinstance(call, CallExpression))
+        invented = any(not call.references for call in answers)
         return Verdict.unknown("the answer comes from no call") if invented else Verdict.ok()
 
 
@@ -127,7 +127,7 @@ def _constants(value: Value) -> Iterator[str | int | float | bool | None]:
 
 def _verdict(item: str, facts: _Facts) -> Verdict:
     found: list[Witness] = [
-        BadArgument(item=item, tool=facts.tool, argument=name, problem=f"is {value[:60]}, which the request does not name")
+        BadArgument(item=item, tool=facts.tool, argument=name, problem=f"is {value[:60]}, not in the request")
         for name, value in facts.strange
     ]
     if facts.invented:
