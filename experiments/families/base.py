@@ -15,6 +15,7 @@ from typing import ClassVar, Generic, TypeVar
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
+from ...decoders.answerer import Observe
 from ...planner.plan import Plan
 from ...planner.task import Task
 from ...planner.verifier import Verifier
@@ -174,6 +175,10 @@ class Family(ABC, Generic[GoldT, HowHardT]):
     @abstractmethod
     def verifiers(self, public: PublicProblem) -> list[Verifier]:
         """The verifiers that judge plans for a problem without its gold."""
+
+    def observe(self, public: PublicProblem) -> Observe | None:
+        """What carrying a plan out gives, for `Pipeline(observe=...)`; None where a plan's items do nothing."""
+        return None
 
     def task(self, public: PublicProblem) -> Task:
         """What a method is handed. No field of it holds, or could hold, the gold."""

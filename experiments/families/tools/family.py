@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 import numpy as np
 
+from ....decoders.answerer import Observe
 from ....planner.errors import ConfigError
 from ....planner.notation import parse_plan
 from ....planner.plan import Plan
-from ....planner.task import Task
 from ....planner.verifier import Verifier
 from ....verifiers.structure import StructureVerifier
 from ....verifiers.tool_calls import CallLimits, DryRunVerifier, ToolCallVerifier
@@ -134,7 +134,7 @@ class ToolsFamily(Family[ToolsGold, Difficulty]):
             DryRunVerifier(tools, lambda: fresh_store(problem), version=problem.id),
         ]
 
-    def observe(self, public: PublicProblem) -> Callable[[Task, Plan], Mapping[str, str]]:
+    def observe(self, public: PublicProblem) -> Observe:
         """What the calls of a plan give, by item, for the answer's prompt (`Pipeline(observe=...)`)."""
         problem = _public(public)
         return lambda task, plan: observations(problem, plan)
