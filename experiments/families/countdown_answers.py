@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 from ...decoders.citations import read_answer, statements
 from ...planner.errors import ExpressionError
 from ...planner.evaluation import evaluate
+from ...planner.expressions import MAX_CHARS as MAX_CHARS_OF_RELATION
 from ...planner.expressions import Apply, Expression, Number, Relation, parse_relation
 from .countdown_rules import RESULT, Rules, Step, step_of, walk
 
@@ -83,6 +84,8 @@ def _steps(text: str) -> Iterator[Step]:
     for line in read_answer(_plain(text)):
         written = line.final if line.final is not None else _LEFT.sub(" ", _LABEL.sub("", line.text))
         for part in re.split(r"[,;]|\.(?!\d)", written):
+            if len(part) > MAX_CHARS_OF_RELATION:
+                continue  # no relation is so long, and looking for one inside would take long
             relation = _relation(part) or next(filter(None, map(_relation, statements(part))), None)
             step = _expression_step(relation) if relation is not None else None
             if relation is not None and step is not None and (relation.ops or _operates(step.made)):

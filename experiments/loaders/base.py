@@ -101,5 +101,9 @@ class PublicSet(ABC, Generic[GoldT]):
     def public(self, row: Row, question: str, *, goal: str = "", size: int = 0, key: str = "") -> PublicProblem:
         """The public part of a row, without anything special; ``size`` 0 says that the set tells of none."""
         return PublicProblem(
-            id=f"{self.name}-{key or row.number}", family=self.name, question=question, goal=goal, size=size
+            id=f"{self.name}-{key or f'{row.stem}-{row.number}'}",
+            family=self.name,
+            question=question,
+            goal=goal,
+            size=size,
         )

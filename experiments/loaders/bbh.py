@@ -51,8 +51,7 @@ class Bbh(PublicSet[TargetGold]):
                 raise row.error(f"target {target} is none of the options")
         elif not re.fullmatch(r"-?[0-9]+", target):
             raise row.error(f"target {target[:40]!r} is neither an option nor a number")
-        key = f"{row.file.replace(chr(92), '/').rpartition('/')[2].removesuffix('.json')}-{row.number}"
-        return Problem[TargetGold](public=self.public(row, question, key=key), gold=TargetGold(target=target))
+        return Problem[TargetGold](public=self.public(row, question), gold=TargetGold(target=target))
 
     async def grade(self, problem: Problem[TargetGold], text: str) -> bool:
         """Whether the option, or the number, is the gold one."""

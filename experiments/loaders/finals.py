@@ -11,6 +11,8 @@ from ...decoders.citations import read_answer
 __all__ = ["boxed", "final_number", "final_text"]
 
 MAX_CHARS = 50_000
+MAX_FINAL_CHARS = 400
+"""Longest final answer that is read as a number."""
 _HASHES = re.compile(r"####[ \t]*([^\n]+)")
 _SAID = re.compile(r"\banswer is:?[ \t]*([^\n]+)", re.IGNORECASE)
 _NUMBER = re.compile(r"(?<![\w.])-?\$?[0-9][0-9,]*(?:\.[0-9]+)?")
@@ -55,7 +57,9 @@ def final_number(text: str) -> Fraction | None:
     A marked answer with several numbers, such as ``28 or 3``, is no number.
     """
     marked = final_text(text)
-    if marked is not None:
-        return read_value(marked.replace("\\$", "").replace("\\", "").strip(" .*_`"))
-    found = _NUMBER.findall(text[-MAX_CHARS:])
-    return read_value(found[-1].rstrip(",")) if found else None
+    if marked is None:
+        found = _NUMBER.findall(text[-MAX_CHARS:])
+        marked = found[-1].rstrip(",") if found else ""
+    if len(marked) > MAX_FINAL_CHARS:
+        return None
+    return read_value(marked.replace("\\", "").strip(" .*_`"))

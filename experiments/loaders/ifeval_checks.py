@@ -17,11 +17,12 @@ __all__ = ["KINDS", "Kind", "sentences", "variants"]
 OPTIONS = ("My answer is yes.", "My answer is no.", "My answer is maybe.")
 _RELATIONS = ("at least", "less than")
 _ABBREVIATION = re.compile(
-    r"(?:\b(?:mr|mrs|ms|dr|prof|st|sr|jr|vs|inc|ltd|co|corp|no|fig|al|etc|e\.g|i\.e|a\.m|p\.m|u\.s|approx|dept|gen|rev)"
+    r"(?:\b(?:mr|mrs|ms|dr|prof|st|sr|jr|vs|inc|ltd|co|corp|fig|al|etc|e\.g|i\.e|a\.m|p\.m|u\.s|approx|dept|gen|rev)"
     r"|\b[A-Za-z])\.$",
     re.IGNORECASE,
 )
 _END = re.compile(r"[.!?]+[\"'\u201d\u2019)\]*]*(?=\s+[\"'\u201c\u2018(\[*]*[A-Z0-9]|\s*$)")
+_FINAL = re.compile(r"[.!?][\"'\u201d\u2019)\]*]{0,9}\s*\Z")
 
 
 class Kind(NamedTuple):
@@ -42,8 +43,7 @@ def sentences(text: str) -> int:
     for end in _END.finditer(text):
         final = not text[end.end() :].strip()
         found += final or not (end.group().startswith(".") and _ABBREVIATION.search(text[: end.start() + 1][-12:]))
-    rest = text.rstrip()
-    return found + bool(rest and not _END.search(rest[-8:] if len(rest) > 8 else rest))
+    return found + bool(text.strip() and not _FINAL.search(text))
 
 
 def variants(text: str) -> Iterator[str]:

@@ -48,8 +48,7 @@ class Nestful(PublicSet[Gold]):
             plan = read_row({"input": question, "output": calls}).plan
         except (PlanError, ValueError) as error:
             raise row.error(f"'output' cannot be read as calls: {error}") from None
-        key = f"{row.file.replace(chr(92), '/').rpartition('/')[2].removesuffix('-data.json')}-{row.number}"
-        return Problem[Gold](public=self.public(row, question, size=len(calls), key=key), gold=Gold(plan=str(plan)))
+        return Problem[Gold](public=self.public(row, question, size=len(calls)), gold=Gold(plan=str(plan)))
 
     async def grade(self, problem: Problem[Gold], text: str) -> bool:
         """Whether a text makes the gold calls, and no others."""

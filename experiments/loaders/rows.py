@@ -53,6 +53,11 @@ class Row:
     file: str
     number: int
 
+    @property
+    def stem(self) -> str:
+        """The file's name without folders and ending."""
+        return self.file.replace("\\", "/").rpartition("/")[2].rpartition(".")[0] or self.file.rpartition("/")[2]
+
     def error(self, message: str) -> DatasetError:
         """What is wrong with this row."""
         return DatasetError(message, file=self.file, row=self.number)
