@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -87,14 +87,25 @@ def problems(
     Args:
         count: How many, up to a million.
         seed: Which ones.
-        difficulty: A difficulty of the family, a name of one of its levels, or None for the middle one.
+        difficulty: A difficulty of the family, a level's name, a size as text, or None for the middle.
         family: The family or its name.
         split: Which half of the seed space; what is reported comes from the evaluation split.
+    """
+    return list(problem_stream(count, seed, difficulty, family, split))
+
+
+def problem_stream(
+    count: int, seed: int, difficulty: Any, family: str | Family[Any, Any], split: Split = Split.EVAL
+) -> Iterator[AnyProblem]:
+    """The problems of :func:`problems` one by one.
+
+    Raises:
+        ConfigError: There is no such family, level or size; told at once.
     """
     made = family_of(family) if isinstance(family, str) else family
     if isinstance(difficulty, str):
         difficulty = difficulty_of(made, difficulty)
-    return [made.generate(seed * 1_000_000 + index, difficulty, split) for index in range(count)]
+    return (made.generate(seed * 1_000_000 + index, difficulty, split) for index in range(count))
 
 
 def task_of(problem: AnyProblem) -> Task:

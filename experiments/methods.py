@@ -153,7 +153,7 @@ class SelfConsistency(Method):
         )
         samples = await metered.sample(request)
         found = elect([final_value(sample.text) for sample in samples])
-        winner = samples[found.index]
+        winner = samples[found.place]
         return Outcome(final_value(winner.text), ledger.spent, notes={"votes": found.rivals}, text=winner.text)
 
 

@@ -18,11 +18,11 @@ class Election(NamedTuple):
     """What a vote brought.
 
     Attributes:
-        index: Which answer to take: the first one with the most votes, or the first where nobody could vote.
+        place: Which answer to take: the first one with the most votes, or the first where nobody could vote.
         rivals: How many different values had a vote.
     """
 
-    index: int
+    place: int
     rivals: int
 
 
@@ -41,7 +41,7 @@ def elect(values: Sequence[str | None]) -> Election:
         values: The final value of each answer, None where there is none.
     """
     cast = [(index, ballot(value)) for index, value in enumerate(values) if value is not None]
-    numbers = [(index, vote) for index, vote in cast if isinstance(vote, Fraction)]
+    numbers: list[tuple[int, Ballot]] = [(index, vote) for index, vote in cast if isinstance(vote, Fraction)]
     if 2 * len(numbers) >= len(cast):
         cast = numbers or cast
     counts: dict[Ballot, list[int]] = {}

@@ -19,7 +19,7 @@ MODULES: Mapping[str, str] = {
     "arithmetic": ".arithmetic_family",
     "schedule": ".schedule",
     "tools": ".tools",
-    "code": ".code",
+    "code": ".code.family",
     "countdown": ".countdown",
 }
 """Where each family lives: a module of this package with an instance called `FAMILY` and a function `answer_text`."""

@@ -7,9 +7,12 @@ import asyncio
 import pytest
 from planneal.experiments.comparison import grade_outcome, problems, run_method, task_of
 from planneal.experiments.families.arithmetic import Difficulty
-from planneal.experiments.methods import BestOfPlans, Direct, Method, Outcome, Planneal, SelfConsistency
+from planneal.experiments.families.registry import answer_text, family
+from planneal.experiments.methods import BestOfPlans, Direct, Method, Outcome, Planneal, SelfConsistency, judges
+from planneal.experiments.voting import elect
 from planneal.planner.ledger import Usage
 from planneal.planner.task import Task
+from planneal.settings import Settings
 from planneal.testing import FunctionModel, count
 
 TASK = Task(question="There are 4 nuts. How many nuts are there?")
@@ -130,3 +133,57 @@ def _asked(chosen):
     model = FunctionModel(lambda r, i: "")
     asyncio.run(run_method(Direct(), model, chosen))
     return model.requests
+
+
+# --- votes, and families whose answers are no numbers
+
+
+@pytest.mark.parametrize(
+    ("values", "place", "rivals"),
+    [
+        (["junk", "3", "4", "8/2", "3.0", "4"], 2, 2),
+        (["Ann, Bob", "bob,ann", "ann,bob"], 0, 2),
+        (["2024-05-01", "2024-01-05", "2024-01-05"], 1, 2),
+        ([None, "b", None, "a", "a"], 3, 2),
+        ([None, None], 0, 0),
+        (["junk", "3"], 1, 1),
+    ],
+)
+def test_the_first_answer_with_most_votes_is_elected(values, place, rivals):
+    assert elect(values) == (place, rivals)
+
+
+def test_the_answer_that_is_taken_is_one_that_was_given():
+    texts = ["answer: 2 m", "answer: 200 cm", "answer: 1 m"]
+    outcome = run(SelfConsistency(3), FunctionModel(lambda r, i: texts[i]))
+    assert (outcome.value, outcome.text) == ("2 m", "answer: 2 m")
+
+
+@pytest.mark.parametrize("family", ["arithmetic", "schedule", "tools", "countdown"])
+def test_every_method_runs_on_a_family_and_is_graded_by_it(family):
+    chosen = problems(2, 9, "easy", family=family)
+    golds = {task_of(problem).question: problem for problem in chosen}
+
+    def reply(request, index):
+        asked = next(question for question in golds if request.prompt.startswith(question))
+        return golds[asked].gold.plan if request.prompt.endswith("plan:\n") else answer_text(golds[asked])
+
+    for method in (Direct(), SelfConsistency(3), BestOfPlans(2), Planneal()):
+        row = asyncio.run(run_method(method, FunctionModel(reply), chosen))
+        assert row.correct == 2, method.name
+        if method.name not in ("greedy direct", "self-consistency@3"):
+            assert all(graded.plan_right for graded in row.graded)
+            assert row.graded[0].outcome.notes.get("solved", True)
+
+
+def test_a_familys_verifiers_take_the_place_of_the_exact_ones_unless_the_settings_name_some():
+    problem = problems(1, 9, "easy", family="schedule")[0]
+    own = family("schedule").verifiers(problem.public)
+    model = FunctionModel(lambda r, i: "")
+    assert judges(model, Settings(), own) == own
+    assert [v.name for v in judges(model, Settings(self_check="on"), own)][-1] == "self_check"
+    assert judges(model, Settings(verifiers=("structure",)), own) is None
+    assert judges(model, Settings(), None) is None
+    method = Planneal()
+    assert method.with_verifiers(own).verifiers == tuple(own)
+    assert method.verifiers is None
