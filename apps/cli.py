@@ -1,4 +1,4 @@
-"""The ``planneal`` command: ``solve``, ``show``, ``replay``, ``doctor``, ``sandbox``, ``demo``.
+"""The ``planneal`` command and its commands: ``solve``, ``generate``, ``demo`` and others.
 
 Each command is a module of its own. What a command imports beyond the library's core is imported when it runs.
 """
@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from .._version import __version__
-from . import demo, doctor, sandbox, solve, traces
+from . import demo, doctor, problems, sandbox, solve, traces
 from .exits import epilog
 from .options import COMMAND
 
@@ -44,6 +44,8 @@ def _root(
 app.command("solve", context_settings=COMMAND, epilog=epilog())(solve.solve)
 app.command("show", context_settings=COMMAND)(traces.show)
 app.command("replay", context_settings=COMMAND)(traces.replay)
+app.command("families", context_settings=COMMAND)(problems.families)
+app.command("generate", context_settings=COMMAND)(problems.generate)
 app.command("doctor", context_settings=COMMAND)(doctor.doctor)
 app.add_typer(sandbox.app)
 app.command("demo", context_settings=COMMAND)(demo.demo)

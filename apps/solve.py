@@ -7,10 +7,10 @@ import math
 import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
+from types import FrameType, MappingProxyType
 from typing import Annotated, Any
 
 import typer
@@ -35,6 +35,7 @@ from .options import (
     read_settings,
     read_task,
 )
+from .problems import Difficulty, Put
 from .screen import Level, Screen, clean, write_json, write_out
 from .show import Narrator, tell_spent
 
@@ -56,6 +57,11 @@ def solve(
     ctx: typer.Context,
     question: Annotated[str | None, typer.Argument(metavar="QUESTION", help="The question; - reads it.")] = None,
     file: Annotated[str | None, typer.Option("--file", "-f", metavar="FILE", help="Reads the question.")] = None,
+    family: Annotated[
+        str | None,
+        typer.Option("--family", metavar="NAME", help="Puts problem --seed of this family instead of a question."),
+    ] = None,
+    difficulty: Difficulty = None,
     model: ModelName = "embedded",
     base_url: BaseUrl = None,
     constraint: Annotated[
@@ -79,9 +85,7 @@ def solve(
     rule: Annotated[
         str | None, typer.Option(metavar="NAME", help="greedy, metropolis (default), barker or threshold.")
     ] = None,
-    schedule: Annotated[
-        str | None, typer.Option(metavar="NAME", help="constant, geometric (default) or lam.")
-    ] = None,
+    schedule: Annotated[str | None, typer.Option(metavar="NAME", help="constant, geometric (default) or lam.")] = None,
     chains: Annotated[int | None, typer.Option(metavar="N", help="Chains side by side (default 1).")] = None,
     max_steps: Annotated[int | None, typer.Option(metavar="N", help="Most steps per chain (default 48).")] = None,
     verifier: Annotated[
@@ -99,13 +103,18 @@ def solve(
     """Answers a question: drafts a plan, refines it, and decodes an answer that cites it.
 
     Standard output carries the answer and nothing else. Progress, warnings, and the plan where there is no answer go
-    to standard error. The first Ctrl-C ends the refinement with the best plan so far, a second one breaks off.
+    to standard error, and with --family the question, and at the end whether the answer is right. The first Ctrl-C
+    ends the refinement with the best plan so far, a second one breaks off.
     """
     with guard():
         level = level_of(ctx, quiet, verbose)
         if question is not None and from_environment(ctx, "file"):
             file = None
-        task = read_task(ctx, read_question(question, file), constraint or [], target, goal)
+        asked = {"question": question, "file": file, "constraint": constraint, "target": target, "goal": goal}
+        put = None if family is None else _put(ctx, family, seed, difficulty, asked)
+        if put is None and difficulty is not None and not from_environment(ctx, "difficulty"):
+            raise ConfigError("--difficulty is for a problem of --family NAME")
+        task = put.task if put else read_task(ctx, read_question(question, file), constraint or [], target, goal)
         tuned = read_settings(
             settings, rule=rule, schedule=schedule, chains=chains, max_steps=max_steps, verifiers=verifier or None
         )
@@ -113,13 +122,32 @@ def solve(
             tokens=budget_tokens, completion_tokens=budget_completion_tokens, calls=budget_calls, seconds=budget_seconds
         )
         with Screen(level) as screen:
-            pipeline = Pipeline(open_model(ctx, model, base_url), settings=tuned, prompts=prompts)
+            if put is not None:
+                screen.say(task.question)
+            loaded = open_model(ctx, model, base_url)
+            judges = put.judges(loaded, tuned) if put is not None else None
+            pipeline = Pipeline(loaded, settings=tuned, prompts=prompts, verifiers=judges)
             run = pipeline.stream(task, budget=budget, seed=seed, trace=trace)
             interrupted = drive(run, screen, Narrator(screen.err, level))
             result = run.result
         code = exit_of(result, interrupted)
-        report(result, screen, code, as_json=json_, trace=trace)
+        graded = {} if put is None else {"problem": put.id, "right": asyncio.run(put.right(result.text, screen))}
+        report(result, screen, code, as_json=json_, trace=trace, graded=graded)
         raise typer.Exit(code)
+
+
+def _put(ctx: typer.Context, family: str, seed: int, difficulty: str | None, asked: Mapping[str, object]) -> Put | None:
+    """The problem of a family, None where the family comes from the environment and a question was typed.
+
+    Raises:
+        ConfigError: A question was given as well, or there is no such family or difficulty.
+    """
+    typed = [name for name, value in asked.items() if value and not from_environment(ctx, name)]
+    if typed and from_environment(ctx, "family"):
+        return None
+    if typed:
+        raise ConfigError(f"--family puts a whole problem; leave out {', '.join(typed)}")
+    return Put(family, seed, difficulty)
 
 
 def drive(run: Run, screen: Screen, narrator: Narrator) -> bool:
@@ -184,7 +212,15 @@ def exit_of(result: Result, interrupted: bool) -> Exit:
     return Exit.OK if result.answer is not None and result.answer.faithful else Exit.UNFAITHFUL
 
 
-def report(result: Result, screen: Screen, code: Exit, *, as_json: bool, trace: Path | None = None) -> None:
+def report(
+    result: Result,
+    screen: Screen,
+    code: Exit,
+    *,
+    as_json: bool,
+    trace: Path | None = None,
+    graded: Mapping[str, Any] = MappingProxyType({}),
+) -> None:
     """Writes the answer (or the JSON object) to standard output and the rest to standard error."""
     for line in result.answer.problems if result.answer is not None else ():
         screen.say(f"unfaithful: {line}", style="red")
@@ -194,8 +230,10 @@ def report(result: Result, screen: Screen, code: Exit, *, as_json: bool, trace: 
     if screen.level == Level.VERBOSE:
         tell_spent(screen.err, result.by_role, result.spent)
     screen.say(_summary(result), style="dim")
+    if graded.get("right") is not None:
+        screen.say("right" if graded["right"] else "wrong", style="green" if graded["right"] else "red")
     if as_json:
-        write_json(as_object(result, code, trace))
+        write_json(as_object(result, code, trace) | dict(graded))
     elif result.answer is not None:
         write_out(clean(result.answer.text.rstrip("\n")))
 

@@ -10,10 +10,11 @@ import typer
 from ..decoders.base import LanguageModel
 from ..pipeline import Pipeline
 from ..planner.events import RunFinished, RunStarted
-from ..planner.trace import read_trace
+from ..planner.trace import header, read_trace
 from ..settings import Settings
 from .exits import Exit, guard
 from .options import Json, Prompts
+from .problems import put_again
 from .screen import Level, console, put, write_json, write_out
 from .show import Narrator, tell_end, tell_header
 
@@ -45,14 +46,23 @@ def replay(trace: TracePath, prompts: Prompts = None, json_: Json = False) -> No
     from ..replay import replay as rerun
 
     def make(model: LanguageModel, settings: Settings) -> Pipeline:
-        return Pipeline(model, settings=settings, prompts=prompts, clock=lambda: 0.0)
+        judges = problem.judges(model, settings) if problem is not None else None
+        return Pipeline(model, settings=settings, prompts=prompts, verifiers=judges, clock=lambda: 0.0)
 
     with guard():
-        found = rerun(trace, pipeline=make)
+        recorded = list(read_trace(trace))
+        start = header(recorded)
+        problem = put_again(start.task, start.seed)
+        found = rerun(recorded, pipeline=make)
         code = Exit.OK if found.same else Exit.DIVERGED
         if json_:
-            write_json({**found.model_dump(mode="json", include={"same", "events", "divergence", "stopped_by"}),
-                        "value": found.result.value if found.result else None, "exit_code": int(code)})
+            write_json(
+                {
+                    **found.model_dump(mode="json", include={"same", "events", "divergence", "stopped_by"}),
+                    "value": found.result.value if found.result else None,
+                    "exit_code": int(code),
+                }
+            )
         elif found.same:
             until = f", up to where the recorded run was stopped ({found.stopped_by})" if found.stopped_by else ""
             write_out(f"same: {found.events} events, every decision repeated{until}")
