@@ -16,6 +16,7 @@ import argparse
 import math
 from collections import Counter
 from collections.abc import Sequence
+from fractions import Fraction
 from typing import NamedTuple
 
 import numpy as np
@@ -118,7 +119,7 @@ def _plans(rng: np.random.Generator, rules: Rules, count: int) -> list[Plan]:
         moves = random_moves(rng, rules)
         said = steps_of(rules, moves)
         counts = [edits(said, solution) for solution in solutions]
-        found.append(Plan(float(abs(moves[-1].value - rules.aim)), float(min(counts)), float(counts[0])))
+        found.append(Plan(float(abs(Fraction(moves[-1].value - rules.aim))), float(min(counts)), float(counts[0])))
     return found
 
 

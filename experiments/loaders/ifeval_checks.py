@@ -81,8 +81,8 @@ def _highlights(text: str) -> int:
 
 
 def _bullets(text: str) -> int:
-    stars = re.findall(r"^\s*\*[^*].*$", text, re.MULTILINE)
-    return len(stars) + len(re.findall(r"^\s*-.*$", text, re.MULTILINE))
+    stars = re.findall(r"^[^\S\n]*\*[^*].*$", text, re.MULTILINE)
+    return len(stars) + len(re.findall(r"^[^\S\n]*-.*$", text, re.MULTILINE))
 
 
 def _sections(text: str, splitter: str) -> int:
@@ -111,7 +111,13 @@ def _two(text: str) -> bool:
     return len(given) == 2 and given[0] != given[1]
 
 
+def _placeholders(text: str) -> int:
+    return sum(len(re.findall(r"\[.*?\]", line)) for line in text.split("\n") if "]" in line)
+
+
 def _title(text: str) -> bool:
+    if ">>" not in text:
+        return False  # spares a long search for an end that is not there
     return any(found.lstrip("<").rstrip(">").strip() for found in re.findall(r"<<[^\n]+>>", text))
 
 
@@ -144,7 +150,7 @@ KINDS: Mapping[str, Kind] = {
     ),
     "combination:two_responses": Kind(lambda t, a, _: _two(t)),
     "detectable_content:number_placeholders": Kind(
-        lambda t, a, _: len(re.findall(r"\[.*?\]", t)) >= a["num_placeholders"], {"num_placeholders": int}
+        lambda t, a, _: _placeholders(t) >= a["num_placeholders"], {"num_placeholders": int}
     ),
     "detectable_content:postscript": Kind(
         lambda t, a, _: _postscript(t, a["postscript_marker"]), {"postscript_marker": str}
