@@ -64,7 +64,7 @@ def some(wanted, difficulty=None, seeds=range(400)):
     return next(p for seed in seeds if wanted(p := generate(seed, difficulty)))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(problems)
 def test_the_gold_plan_is_executed_passes_every_verifier_and_its_answer_is_right(problem):
     public, gold = problem.public, problem.gold
@@ -85,7 +85,7 @@ def test_the_gold_plan_is_executed_passes_every_verifier_and_its_answer_is_right
     assert "\n" not in public.question
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(problems, st.integers(0, 2**32))
 def test_near_misses_fail_and_there_are_some(problem, seed):
     wrong = FAMILY.wrong_answers(np.random.default_rng(seed), problem)
@@ -93,7 +93,7 @@ def test_near_misses_fail_and_there_are_some(problem, seed):
     assert not any(grade(problem, text) or grade(problem, f"answer: {text} [S1]") for text in wrong)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(problems, st.randoms(use_true_random=False))
 def test_a_plan_that_lacks_a_call_is_wrong(problem, random):
     goal, *lines = problem.gold.plan.split("\n")
@@ -103,7 +103,7 @@ def test_a_plan_that_lacks_a_call_is_wrong(problem, random):
     assert not without.right
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(problems, st.integers(0, 2**32))
 def test_random_plans_are_well_typed(problem, seed):
     plan = FAMILY.random_plan(np.random.default_rng(seed), problem.public)
@@ -117,7 +117,7 @@ def test_random_plans_are_well_typed(problem, seed):
 GRADED = (generate(3), generate(5, HARD))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.text(max_size=300) | st.text("cancelrefundpyholdi0123456789 ,.[S]:answer\n()=$", max_size=80))
 def test_no_text_breaks_a_grader(text):
     for problem in GRADED:
@@ -130,7 +130,11 @@ def gold_of(value, changes=(), units=("coin", "coins")):
 
 
 @pytest.mark.parametrize(
-    "text", ["1204", "1,204", "1204.0", " 1204 coins.", "x [S1]\nanswer: 1204 [S2]", "answer: **1204**"]
+    "text",
+    [
+        *("1204", "1,204", "1204.0", " 1204 coins.", "x [S1]\nanswer: 1204 [S2]", "answer: **1204**"),
+        "invoice 50 is settled [S1]\nthe paid order 3 [S2]\nanswer: 1204 [S3]",
+    ],
 )
 def test_numbers_count_however_they_are_written(text):
     assert grade_text(gold_of(1204), text)
@@ -168,6 +172,7 @@ CHANGED = gold_of(40, (("cancel", 14),))
         "order 14 is cancelled [S4]\nanswer: 40 [S5]",
         "cancel 14, amount 40 [S4]\nanswer: 40 [S5]",
         "Cancel order #14 and 40",
+        "the paid order 15 is not the one [S2]\norder 14 is open [S3]\nanswer: cancelled 14, 40 [S5]",
     ],
 )
 def test_changes_count_in_any_sensible_form(text):

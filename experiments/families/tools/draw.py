@@ -191,10 +191,12 @@ class _Ran:
 
     def telling(self, calls: Sequence[Call]) -> bool:
         """Whether every step matters: lists have several rows, filters leave some out, numbers are above zero."""
+        written = False
         for call, result in zip(calls, self.results, strict=True):
+            written = written or call.tool in VERBS
             given = dict(call.arguments)
             fewest = _FEWEST.get(call.tool, 0)
-            if fewest and len(self._value(given["rows"])) < (1 if self.store.changes else fewest):
+            if fewest and len(self._value(given["rows"])) < (1 if written else fewest):
                 return False
             if call.tool == "keep" and len(result) == len(self._value(given["rows"])):
                 return False
@@ -290,7 +292,7 @@ def generate(seed: int, difficulty: Difficulty | None = None, split: Split = Spl
         id=f"{NAME}-{split}-{size}-{seed}",
         family=NAME,
         question=" ".join([*told, tools_sentence(rng, tools), *rules, request(rng, made)]),
-        goal=made.asked.split(" of ")[0],
+        goal=("the change and " if made.deeds else "") + made.asked.split(" of ")[0],
         constraints=tuple(f"C{i}!: [calls: {rule}]" for i, rule in enumerate(ruled.rules, 1)) if locked else (),
         size=size,
         records=records,

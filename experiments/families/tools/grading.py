@@ -27,13 +27,13 @@ MAX_TEXT = 20_000
 _STEMS = {
     **{form: "cancel" for form in ("cancel", "cancels", "cancelled", "canceled", "cancelling", "canceling")},
     **{form: "refund" for form in ("refund", "refunds", "refunded", "refunding")},
-    **{form: "pay" for form in ("pay", "pays", "paid", "payed", "paying", "settled", "settle")},
+    **{form: "pay" for form in ("pay", "pays", "paid", "payed", "paying")},
     **{form: "hold" for form in ("hold", "holds", "held", "holding")},
 }
 _NOUN = {"order": ("cancel", "refund"), "invoice": ("pay",), "shipment": ("hold",)}
 _FORMS = "|".join(sorted(_STEMS, key=len, reverse=True))
 _ACTIVE = re.compile(
-    rf"\b({_FORMS})\b\s*[(:]?\s*(?:the\s+)?(?:(?:order|invoice|shipment)\b)?\s*(?:id|no\.?|number)?\s*[=:#]?\s*"
+    rf"\b({_FORMS})\b\s*[(:]?\s*(?:the\s+)?(?:(order|invoice|shipment)\b)?\s*(?:id|no\.?|number)?\s*[=:#]?\s*"
     r"([0-9]{1,6})\b\s*\)?",
     re.IGNORECASE,
 )
@@ -72,7 +72,10 @@ def _changes(text: str) -> tuple[frozenset[tuple[str, int]], str]:
         return " , "
 
     def active(match: re.Match[str]) -> str:
-        found.add((_STEMS[match[1].lower()], int(match[2])))
+        stem = _STEMS[match[1].lower()]
+        if match[2] and stem not in _NOUN[match[2].lower()]:  # `the paid order 14` says what it was before
+            return match[0]
+        found.add((stem, int(match[3])))
         return " , "
 
     rest = _ACTIVE.sub(active, _PASSIVE.sub(passive, text))
