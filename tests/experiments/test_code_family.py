@@ -424,6 +424,17 @@ def test_the_steps_verifier_says_what_is_wrong():
     assert outcomes == {"I1": "pass", "I2": "fail", "I3": "fail", GOAL: "unknown"}
 
 
+def test_a_false_test_is_to_blame_where_every_case_comes_out():
+    problem = FAMILY.generate(4)
+    call = f"{problem.public.function}({problem.public.examples[0].argument})"
+    lines = problem.gold.plan.split("\n")[1:]
+    _, assessment = assessed(problem, *lines, f"I8: [test: {call} == 7]", "I9: [test: f(( == 7]")
+    assert [(witness.kind, witness.items) for witness in assessment.witnesses] == [
+        ("failed_test", ("I8",)),
+        ("malformed", ("I9",)),
+    ]
+
+
 def test_the_steps_verifier_keeps_the_laws():
     problem = FAMILY.generate(4, Difficulty(operations=3, rules=1))
     task = FAMILY.task(problem.public)
@@ -515,6 +526,7 @@ def test_every_right_program_is_accepted():
     right = [
         f"def {name}(a):\n    return [n for n in a if not n % 2]",
         f"def {name}(a):\n    out = []\n    for n in a:\n        if n & 1 < 1: out += [n]\n    return tuple(out)",
+        f"def {name}(a):\n    answer = [n for n in a if n % 2 == 0]\n    return answer",
         f"{name} = lambda a: list(filter(lambda n: n % 2 == 0, a))",
         f"def helper(n):\n    return n % 2 == 0\n\ndef {name}(a):\n    return [n for n in a if helper(n)]",
         f"from math import floor\ndef {name}(a: list):\n    '''Evens.'''\n    return [n for n in a if n % 2 == 0]",
@@ -527,6 +539,7 @@ def test_every_right_program_is_accepted():
         "```python\nprint(1)\n```\nbetter:\n```py\n{0}\n```",
         "```python\n{0}  # [S1]\n```\nanswer: f [S1]",
         "{0} [S1]\nanswer: f [S1]",
+        "{0}\n\n**Answer:** f",
     ]
     texts = [shape.format(source) for source in right for shape in shapes]
     texts += [

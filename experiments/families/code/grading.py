@@ -27,7 +27,7 @@ from .rules import broken, constraint_of
 __all__ = ["cases_of", "computes", "grade", "grade_plan", "program_of"]
 
 _CITED = re.compile(r"[ \t]+\[\s*[CIS][1-9][0-9]*(?:\s*[,;]\s*[CIS][1-9][0-9]*)*\s*\][ \t]*$", re.MULTILINE)
-_FINAL = re.compile(r"^\W*(?:final\s+)?answer\W*?[:=][ \t]*(.*)$", re.IGNORECASE | re.MULTILINE)
+_FINAL = re.compile(r"^[*_>#-]* ?(?:final +)?answer[*_]* ?:[ \t]*(.*)$", re.IGNORECASE | re.MULTILINE)
 _TRIMMED = 30
 """Most lines after a bare program that are taken for prose."""
 

@@ -16,7 +16,10 @@ from ....planner.verdicts import Verdict
 from ....planner.verifier import Judgement, Verifier
 from ....planner.witnesses import GOAL, FailedTest, GoalNotReached, Malformed, Violated, Witness
 from ....verifiers.code_checks import CodeCheck, Constraint
+from ....verifiers.comparing import cut
 from ....verifiers.memo import PlanMemo
+from ....verifiers.syntax import NotPython
+from ....verifiers.unit_tests import read_test
 from .following import Reading, judge_example, judge_test, misfit_of, read_plan, states_signature
 from .problem import CodePublic
 from .rules import constraint_of
@@ -95,14 +98,16 @@ class StepsVerifier(Verifier):
         steps = reading.composition
         if steps is None or misfit_of(reading.steps, self.public.takes) is not None:
             return Verdict.unknown("the steps cannot be followed")
+        if isinstance(read := read_test(reading.tests[item_id]), NotPython):
+            return Verdict.failed(Malformed(item=item_id, reason=cut(str(read))))
         found = judge_test(reading.tests[item_id], steps, self.public)
         if found is None or found.outcome == "unknown":
             return Verdict.unknown("the steps do not answer this test")
         if found.outcome == "pass":
             return Verdict.ok()
-        fault = FailedTest(
-            item=item_id, call=found.call, expected=found.expected, got=found.got, culprits=self._culprits(reading)
-        )
+        told = all(judge_example(case, steps, self.public).outcome == "pass" for case in self.public.examples)
+        culprits = () if told else self._culprits(reading)  # where every case comes out, the test is to blame
+        fault = FailedTest(item=item_id, call=found.call, expected=found.expected, got=found.got, culprits=culprits)
         return Verdict.failed(fault)
 
     def _goal(self, reading: Reading) -> Verdict:
