@@ -77,3 +77,66 @@ def test_a_locked_item_counts_as_met_only_when_a_verifier_that_decides_it_passed
     kernel = Kernel(task, Mixture(None), default_verifiers(), EnergyModel(), Greedy(), Constant(0.0))
     chain = asyncio.run(kernel.init(0, plan))
     assert solved(chain.current, kernel.exact) == met
+
+
+FRUIT = "C9: first a line\nS4: figs\nC8: be kind\nS1: plums\nS2: Red Pears\nS3: limes"
+
+
+@pytest.mark.parametrize(
+    ("check", "outcome"),
+    [
+        ("figs < plums", "pass"),
+        ("plums < figs", "fail"),
+        ("figs + 1 = plums", "pass"),
+        ("figs = first", "pass"),
+        ("limes = last", "pass"),
+        ("limes = last - 1", "fail"),
+        ("plums = 2", "pass"),
+        ("red_pears = 3", "pass"),
+        ("S2 = 3", "pass"),
+        ("S4 < plums", "pass"),
+        ("plums between figs and limes", "pass"),
+        ("plums between limes and figs", "pass"),
+        ("figs between plums and limes", "fail"),
+        ("plums < figs or limes < figs", "fail"),
+        ("plums < figs or limes = last", "pass"),
+        ("plums between S1 and or", "fail"),
+        ("figs < kiwis", "fail"),
+        ("figs or plums", "fail"),
+        (" or ".join(["figs < plums"] * 9), "fail"),
+        ("figs < plums " * 60, "fail"),
+    ],
+)
+def test_names_places_and_alternatives(check, outcome):
+    assert verdict(check, FRUIT).outcome == outcome
+
+
+def test_places_are_counted_among_the_kinds_that_are_named():
+    assert verdict("S4 = 1", FRUIT).outcome == "pass"
+    assert verdict("C8 = 2", FRUIT).outcome == "pass"
+    assert verdict("C9 < S4 < C8", FRUIT).outcome == "pass"
+
+
+def test_a_broken_order_names_the_items_to_move_by_place():
+    [witness] = verdict("limes < figs or limes = 2", FRUIT).witnesses
+    assert witness.kind == "misplaced"
+    assert witness.operators == ("move",)
+    assert witness.line == "C1 is violated: S4 figs stands at 1, S3 limes stands at 4"
+    assert witness.items == ("S4", "S3", "C1")
+
+
+def test_names_that_lead_nowhere_or_to_two_items_are_told():
+    assert verdict("figs < kiwis", FRUIT).witnesses[0].line == "C1 is malformed: kiwis is no item of the plan"
+    doubled = verdict("figs < plums", FRUIT + "\nS7: figs").witnesses
+    assert [w.line for w in doubled] == ["S7 repeats S4"]
+
+
+def test_a_verdict_is_kept_only_while_what_it_rests_on_is_the_same():
+    """The scope holds the places, who bears the names, and the length of the row where the last place counts."""
+    checks = "C1: [order: limes = last]\nC2: [order: figs < plums]"
+    order, before = OrderVerifier(), parse_plan(f"goal: g\n{FRUIT}\n{checks}")
+    after = parse_plan(f"goal: g\n{FRUIT}\nS9: kiwis\n{checks}")
+    renamed = parse_plan(f"goal: g\n{FRUIT.replace('S4', 'S6')}\n{checks}")
+    assert order.scope(TASK, before, "C1") != order.scope(TASK, after, "C1")
+    assert order.scope(TASK, before, "C2") == order.scope(TASK, after, "C2")
+    assert order.scope(TASK, before, "C2") != order.scope(TASK, renamed, "C2")

@@ -16,6 +16,8 @@ from .rules import LAST, Kind, Rule
 __all__ = ["Dice", "Difficulty", "Drawn", "Locks", "draw"]
 
 Locks = Literal["none", "some", "all", "any"]
+DRAWS = 30
+"""Hidden orders that are tried before a difficulty is called impossible."""
 TRIES = 200
 """Draws of a further rule, or of one in another's place, before a hidden order is given up."""
 
@@ -101,9 +103,9 @@ def draw(dice: Dice, difficulty: Difficulty) -> Drawn:
     """Draws one schedule.
 
     Raises:
-        RuntimeError: The difficulty leaves so little room that 200 hidden orders all came to nothing.
+        RuntimeError: The difficulty leaves so little room that hidden order after hidden order came to nothing.
     """
-    for _ in range(200):
+    for _ in range(DRAWS):
         names = tuple(NAMES[i] for i in dice.several(difficulty.items, len(NAMES)))
         order = tuple(dice.shuffled(names))
         rules = _rules(dice, difficulty, order)
@@ -113,7 +115,7 @@ def draw(dice: Dice, difficulty: Difficulty) -> Drawn:
         if found is not None:
             told, solutions = found
             return Drawn(names, order, tuple(told[i] for i in dice.several(len(told), len(told))), solutions)
-    raise RuntimeError(f"no problem found in 200 draws for {difficulty}")
+    raise RuntimeError(f"no problem found in {DRAWS} draws for {difficulty}")
 
 
 def _rules(dice: Dice, difficulty: Difficulty, order: tuple[str, ...]) -> list[Rule] | None:

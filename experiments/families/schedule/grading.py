@@ -30,7 +30,8 @@ def read_order(text: str, entries: Sequence[str]) -> tuple[str, ...] | None:
 
     After the last `answer:`, or in the whole text where there is none. Commas, arrows, brackets, quotes, line breaks
     and words such as `then` separate; numbers before (or after) every name count as places, in whatever order they
-    come. Arrows to the left are not read, and neither is any text with a word that is neither a name nor such a separator.
+    come. Arrows to the left are not read, and neither is a text with a word that is neither a name nor such a
+    separator.
 
     Args:
         text: Untrusted text.
