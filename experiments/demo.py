@@ -15,24 +15,34 @@ from .families.arithmetic import Difficulty
 from .methods import BestOfPlans, Direct, Method, Planneal, SelfConsistency
 
 QUANTITIES = 16
-"""Quantities per problem in the demo, needed ones and distractors."""
+"""Quantities per problem in the demo's table, needed ones and distractors."""
+EXAMPLE_QUANTITIES = 20
+"""Quantities in the demo's example: more than the embedded model was trained on, so that its drafts have faults."""
+EXAMPLE_SEED = 137
+"""The example that is shown for seed 0."""
+EXAMPLE_NOTE = (
+    f"Chosen from 330 problems with {EXAMPLE_QUANTITIES} quantities because its draft has several faults; most drafts "
+    "of this model lack order only."
+)
+"""What has to be said about the example of seed 0: it was picked."""
 
 
 def example_events(seed: int = 0, model: str | LanguageModel = "embedded") -> tuple[Task, AsyncIterator[Event], Run]:
     """One run of the embedded model over one arithmetic problem, as events.
 
     Args:
-        seed: Which problem of the evaluation split.
+        seed: Which problem of the evaluation split; 0 is one with a faulty draft (:data:`EXAMPLE_NOTE`).
         model: Another model, for tests.
     """
-    task = task_of(problems(1, 900 + seed, Difficulty(quantities=QUANTITIES))[0])
-    run = Pipeline(model).stream(task, seed=seed)
+    chosen = EXAMPLE_SEED + seed
+    task = task_of(problems(1, 900 + chosen, Difficulty(quantities=EXAMPLE_QUANTITIES))[0])
+    run = Pipeline(model).stream(task, seed=chosen)
     return task, run.__aiter__(), run
 
 
 def methods() -> list[Method]:
     """The methods of the table."""
-    return [Direct(), SelfConsistency(8), BestOfPlans(6), Planneal()]
+    return [Direct(), SelfConsistency(8), BestOfPlans(1), BestOfPlans(6), Planneal()]
 
 
 async def compare(

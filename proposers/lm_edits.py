@@ -14,10 +14,10 @@ import numpy as np
 
 from ..decoders.base import LanguageModel, SampleRequest
 from ..decoders.prompts import PromptSet
-from ..planner.edits import Compound, SimpleEdit, apply
+from ..planner.edits import Compound, Insert, SimpleEdit, apply
 from ..planner.errors import BudgetExhausted, ModelError, NotationError, PlanError
 from ..planner.ledger import Usage
-from ..planner.notation import format_check, format_plan, parse_edits
+from ..planner.notation import format_check, format_plan, parse_edit, parse_edits
 from ..planner.plan import Plan
 from ..planner.proposal import Proposal, View
 from ..planner.witnesses import Doubtful, FalseEquality, Malformed, Misplaced, Witness
@@ -68,28 +68,33 @@ class EditWriter:
             BudgetExhausted: The call does not fit.
             ModelError: The model could not answer.
         """
-        lines, usage = await self._ask(rng, view, view.plan, targets, retry=bool(view.rejected))
-        share = _split(usage, max(1, len(lines)))
+        rows, usage = await self._ask(rng, view, view.plan, targets, retry=bool(view.rejected))
+        share = _split(usage, max(1, len(rows)))
         operators = [target.arm for target in targets]
-        if not lines:
+        if not rows:
             empty = f"the model wrote no edit for: {targets[0].line}"
             return [Proposal(operator=operators[0], error=empty, usage=usage)]
         proposals: list[Proposal] = []
-        plan = view.plan
-        for index, line in enumerate(lines):
+        plan, taken = view.plan, set(view.retired)
+        for index, row in enumerate(rows):
             operator = operators[min(index, len(operators) - 1)]
             answers = (targets[index].witness,) if index < len(targets) else ()
             cost = share[index]
-            if isinstance(line, NotationError):
-                proposals.append(Proposal(operator=operator, error=str(line), answers=answers, usage=cost))
+            try:  # numbered as of here: the edits before this one may have taken the next free ids
+                edit = parse_edit(row, plan=plan, retired=taken, number=index + 1)
+            except NotationError as error:
+                proposals.append(Proposal(operator=operator, error=str(error), answers=answers, usage=cost))
                 continue
-            proposal, plan = await self._complete(rng, view, plan, line, operator, answers, cost)
+            if isinstance(edit, Insert):
+                taken.add(edit.item.id)
+            proposal, plan = await self._complete(rng, view, plan, edit, operator, answers, cost)
             proposals.append(proposal)
         return proposals
 
     async def _ask(
         self, rng: np.random.Generator, view: View, plan: Plan, targets: Sequence[Target], *, retry: bool
-    ) -> tuple[list[SimpleEdit | NotationError], Usage]:
+    ) -> tuple[list[str], Usage]:
+        """The edit lines that came back, not read yet, and what they cost."""
         messages = self._prompts.render(
             "edit",
             question=view.task.question,
@@ -106,8 +111,8 @@ class EditWriter:
             seed=int(rng.integers(2**31)),
         )
         samples = await self._model.sample(request)
-        text = strip_fences(samples[0].text)
-        return parse_edits(text, plan=plan, retired=view.retired)[: 2 * len(targets)], samples.usage
+        rows = [row.strip(" \t\r") for row in strip_fences(samples[0].text).split("\n") if row.strip()]
+        return rows[: 2 * len(targets)], samples.usage
 
     async def _complete(
         self,
@@ -137,11 +142,12 @@ class EditWriter:
             depth += 1
             targets = [Target(w, w.operators[0], structural=False) for w in open_[: self.options.together]]
             try:
-                lines, more = await self._ask(rng, view, after, targets, retry=False)
+                rows, more = await self._ask(rng, view, after, targets, retry=False)
             except (BudgetExhausted, ModelError):  # what is already paid for is still worth judging
                 break
             usage = usage + more
-            usable = [line for line in lines if not isinstance(line, NotationError)]
+            read = parse_edits("\n".join(rows), plan=after, retired=view.retired)
+            usable = [found for found in read if not isinstance(found, NotationError)]
             after, grown = apply_all(after, usable)
             if not grown:
                 break

@@ -23,7 +23,7 @@ from .batches import load_tokenizer
 from .corpus import answer_text
 from .corrupt import corrupt, gold_lines
 from .export import load_exported
-from .lines import find_witnesses, plan_text
+from .lines import Witness, find_witnesses, plan_text
 from .model import Llama
 from .repair import Repairer
 from .sampling import decode
@@ -51,6 +51,20 @@ def repair_case(problem: ArithmeticProblem, rng: np.random.Generator) -> tuple[s
             plan = plan_text(problem.public.target, lines)
             prompt = f"{problem.public.question}\nplan:\n{plan}problem: {chosen.text}\nedit:\n"
             return prompt, repairer.edit(chosen, lines)
+
+
+def doubt_case(problem: ArithmeticProblem, rng: np.random.Generator) -> tuple[str, str]:
+    """An edit prompt that names a false item as doubtful, and its gold edit."""
+    repairer = Repairer.of(problem)
+    while True:
+        lines = corrupt(rng, problem)
+        false = [line for line in lines if line.relation is not None and not repairer.true(line)]
+        if false:
+            line = false[int(rng.integers(len(false)))]
+            witness = Witness("doubtful", f"S{line.number} is doubtful{line.quoted}", (line.number,), line.symbol)
+            plan = plan_text(problem.public.target, lines)
+            prompt = f"{problem.public.question}\nplan:\n{plan}problem: {witness.text}\nedit:\n"
+            return prompt, repairer.edit(witness, lines)
 
 
 def check_cases(problem: ArithmeticProblem, rng: np.random.Generator) -> list[tuple[str, str]]:
@@ -94,8 +108,9 @@ def evaluate(model: Llama, tokenizer: Tokenizer, quantities: int, problems: int,
         batch: Prompts decoded together.
 
     Returns:
-        Shares by role; `repair_insert` and the like are shares among the edits whose gold operator that is, and
-        `check_no` and `check_yes` those among the false and the true items.
+        Shares by role; `repair_insert` and the like are shares among the edits whose gold operator that is, `doubt_...`
+        the same where the problem names the false item, and `check_no` and `check_yes` those among the false and the
+        true items.
     """
     run = _Decoder(model, tokenizer, batch)
     drawn = [generate(FIRST_SEED + i, Difficulty(quantities=quantities), Split.EVAL) for i in range(problems)]
@@ -122,6 +137,9 @@ def evaluate(model: Llama, tokenizer: Tokenizer, quantities: int, problems: int,
     for (_, gold), edit in zip(cases, edits, strict=True):
         kinds["repair"].append(edit == gold + "\n")
         kinds["repair_" + gold.split()[0]].append(edit == gold + "\n")
+    doubts = [doubt_case(problem, rng) for problem in drawn]
+    for (_, gold), edit in zip(doubts, run([prompt for prompt, _ in doubts], 60), strict=True):
+        kinds["doubt_" + gold.split()[0]].append(edit == gold + "\n")
     checks = [case for problem in drawn[: max(1, problems // 4)] for case in check_cases(problem, rng)]
     for (_, gold), said in zip(checks, run([prompt for prompt, _ in checks], 1), strict=True):
         kinds["check_" + gold.strip()].append(said == gold)

@@ -139,8 +139,9 @@ def longest(model):
 
 
 def middle(text):
-    """A piece from within the text that occurs nowhere before: a stop string that will be met."""
-    return next(text[i : i + 3] for i in range(4, len(text) - 3) if text.find(text[i : i + 3]) == i)
+    """A piece from within the text, tokens after its start, that occurs nowhere before: a stop that will be met."""
+    half = len(text) // 2
+    return next(text[i : i + 3] for i in range(half, len(text) - 3) if text.find(text[i : i + 3]) == i)
 
 
 def generate(folder, prompt, max_tokens=24):

@@ -75,6 +75,19 @@ def test_a_small_model_is_shown_the_check_that_is_wrong_and_not_only_its_item():
     assert told[1] == "problem: S2 uses bolts, defined nowhere"
 
 
+def test_edits_of_one_call_are_numbered_after_what_the_edits_before_them_took():
+    def reply(request, index):
+        if "pins, defined nowhere" in request.prompt:
+            asked = [line for line in request.prompt.split("\n") if line.startswith("problem:")]
+            told = ("insert S: [bolts = nuts]" if "bolts" in line else "insert S: [pins = 2]" for line in asked)
+            return "\n".join(told)
+        return "insert S: [nuts = 4]"
+
+    chain, infos = drive(kernel(FunctionModel(reply)), HOLED, 2)
+    assert [info.decision for info in infos] == ["accepted", "accepted"]
+    assert {item.defines for item in chain.current.plan.items} == {"wigs", "bolts", "nuts", "pins"}
+
+
 def test_an_edit_resolves_the_witnesses_it_creates_before_it_is_judged():
     def reply(request, index):
         if "bolts, defined nowhere" in request.prompt:
