@@ -93,9 +93,9 @@ class Comparison(BaseModel):
             return 1.0 if self.votes and self.wins == self.votes else 0.0
         if weight <= 0:
             return 1.0  # the judge has no say
-        if temperature <= 0:
+        scale = weight / temperature if temperature > 0 else math.inf
+        if not math.isfinite(scale * scale):  # as good as no temperature
             return 1.0 if self.log_odds >= 0 else 0.0
-        scale = weight / temperature
         left = max(LEAST_LEFT, 1.0 - scale * scale * self.variance / LOGISTIC_VARIANCE)
         return Barker().probability(-self.log_odds, math.sqrt(left) / scale)
 

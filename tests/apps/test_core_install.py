@@ -45,6 +45,22 @@ def test_the_import_is_quick_and_brings_nothing_heavy():
     assert min(float(seconds) for seconds, *_ in tries) < 0.5
 
 
+def test_names_are_loaded_on_first_use_and_bring_nothing_heavy_either():
+    every = "import planneal\n[getattr(planneal, name) for name in planneal.__all__]\n"
+    touched = IMPORT.replace("import planneal\n", every)
+    seconds, *heavy = python(touched).stdout.split()
+    assert heavy == []
+    assert float(seconds) > float(python(IMPORT).stdout.split()[0]), "negative control: nothing was loaded"
+
+
+def test_every_public_name_has_a_home_and_others_have_none():
+    import planneal
+
+    assert set(planneal._MODULE_OF) | {"__version__"} == set(planneal.__all__) == set(dir(planneal))
+    with pytest.raises(AttributeError, match="no attribute 'nonesuch'"):
+        planneal.nonesuch  # noqa: B018
+
+
 def test_help_and_version_bring_nothing_heavy():
     code = IMPORT.replace("import planneal\n", "import planneal.apps.cli\n").replace('"rich", "typer"', "")
     assert python(code).stdout.split()[1:] == []

@@ -247,7 +247,7 @@ NATS = st.floats(-5, 5)
 def test_probabilities_of_both_ways_add_up_to_one(odds, variance, weight, temperature):
     found = Comparison(log_odds=odds, variance=variance)
     both = found.probability(weight, temperature) + found.swapped().probability(weight, temperature)
-    assert both == pytest.approx(1) or (temperature == 0 and odds == 0)
+    assert both == pytest.approx(1) or (temperature < 1e-150 and odds == 0)  # at zero a tie is taken either way
 
 
 @given(NATS, st.floats(0.01, 2))
