@@ -73,9 +73,13 @@ class Answer(BaseModel):
         return len(self.cited) / total if total else 0.0
 
 
+MAX_VALUE_CHARS = 500
+"""A longer final value states no number: Python itself refuses to read numbers of thousands of digits."""
+
+
 def read_value(text: str | None) -> Fraction | None:
     """The number that a final value states: an expression without symbols, or the only number in the text."""
-    if not text:
+    if not text or len(text) > MAX_VALUE_CHARS:
         return None
     cleaned = text.replace(",", "").replace("$", "").strip()
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from fractions import Fraction
 
 import numpy as np
@@ -200,3 +201,15 @@ def test_brackets_of_a_program_are_no_citations():
     answer = judge_answer(plan, "```\nxs[S1] = xs[S7]  # no [C9\n```\nanswer: f [S1]")
     assert answer.faithful
     assert answer.claims[0].citations == ()
+
+
+RUNS = ["[", "[S1,", "so x ", "answer ", "final ", "a = 1 ", "x = 2 y ", "-", "(", "1.", "9", " ", "= "]
+
+
+@pytest.mark.parametrize("run", RUNS)
+def test_no_text_makes_judging_slow_or_raise(run):
+    """A model that runs on must not stop the run; without bounds some of these took ten seconds, one raised."""
+    for text in (run * 4000, "answer: " + run * 4000, "a = " + run * 4000 + "1"):
+        began = time.process_time()
+        judge_answer(PLAN, text)
+        assert time.process_time() - began < 1.0
