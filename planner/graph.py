@@ -102,11 +102,12 @@ def closure(plan: Plan, roots: Iterable[str]) -> tuple[str, ...]:
     """Every id reachable from the roots through :func:`supports`, roots included, in plan order."""
     seen: set[str] = set()
     stack = [root for root in roots if root in plan]
+    structure = links(plan)
     while stack:
         current = stack.pop()
         if current not in seen:
             seen.add(current)
-            stack.extend(supports(plan, current))
+            stack.extend(supports(plan, current, structure))
     return tuple(item.id for item in plan.items if item.id in seen)
 
 
