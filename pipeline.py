@@ -190,6 +190,10 @@ def run_sync(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
     try:
         asyncio.get_running_loop()
     except RuntimeError:
+        running = False
+    else:
+        running = True
+    if not running:  # not inside the handler: what the run raises has nothing to do with that error
         return asyncio.run(work())
     box: list[T] = []
     failure: list[BaseException] = []

@@ -52,12 +52,12 @@ def demo(
 
 def _example(seed: int, model: LanguageModel, screen: Screen, out: Console | None) -> Result:
     """Runs one problem and tells it, unless ``out`` is None."""
-    from ..experiments.demo import EXAMPLE_NOTE, example_events
+    from ..experiments.demo import EXAMPLE_NOTE, LEGEND, example_events
 
     task, _, run = example_events(seed, model)
     narrator = Narrator(out or screen.err, Level.QUIET if out is None else Level.VERBOSE, answers=False)
     if out is not None:
-        _tell_task(out, task, "" if seed else EXAMPLE_NOTE)
+        _tell_task(out, task, LEGEND if seed else f"{EXAMPLE_NOTE} {LEGEND}")
     if drive(run, screen, narrator):
         raise KeyboardInterrupt
     result = run.result
@@ -68,8 +68,7 @@ def _example(seed: int, model: LanguageModel, screen: Screen, out: Console | Non
 
 def _tell_task(out: Console, task: Task, note: str) -> None:
     put(out, "One problem, step by step", "bold underline")
-    if note:
-        put(out, note, "dim")
+    put(out, note, "dim")
     out.print()
     put(out, task.question)
     out.print()
