@@ -21,8 +21,8 @@ EXAMPLE_QUANTITIES = 20
 EXAMPLE_SEED = 119
 """The example that is shown for seed 0."""
 EXAMPLE_NOTE = (
-    f"Chosen from 330 problems with {EXAMPLE_QUANTITIES} quantities because its draft has a fault and a first edit fails; "
-    "most drafts of this model lack order only."
+    f"Chosen from 330 problems with {EXAMPLE_QUANTITIES} quantities because its draft has a fault and a first edit "
+    "fails; most drafts of this model lack order only."
 )
 """What has to be said about the example of seed 0: it was picked."""
 LEGEND = (

@@ -59,6 +59,24 @@ class UnresolvedNeed(Witness):
         return f"{self.item} needs {self.need}, not in the plan"
 
 
+class CircularNeed(Witness):
+    """A subgoal lists a need that it does not use and that rests on the subgoal itself."""
+
+    operators: ClassVar[tuple[Operator, ...]] = ("needs",)
+    structural: ClassVar[bool] = True
+    kind: Literal["circular_need"] = "circular_need"
+    item: str
+    need: str
+
+    @property
+    def items(self) -> tuple[str, ...]:
+        return (self.item, self.need)
+
+    @property
+    def line(self) -> str:
+        return f"{self.item} needs {self.need}, which rests on {self.item}"
+
+
 class MissingNeed(Witness):
     """An item uses a symbol of another item without needing that item."""
 
@@ -168,6 +186,7 @@ class LockedChanged(Witness):
 
 
 __all__ = [
+    "CircularNeed",
     "Cycle",
     "Duplicate",
     "GoalNotReached",

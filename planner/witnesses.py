@@ -14,6 +14,7 @@ from pydantic import Discriminator, Field, SerializeAsAny, field_validator
 from .call_witnesses import BadArgument, CallLimit, ToolError, UnknownTool, UnresolvedReference
 from .order_witnesses import Misplaced, Unplaced
 from .structure_witnesses import (
+    CircularNeed,
     Cycle,
     Duplicate,
     GoalNotReached,
@@ -222,6 +223,7 @@ BuiltinWitness = Annotated[
     UndefinedSymbol
     | GoalNotReached
     | UnresolvedNeed
+    | CircularNeed
     | MissingNeed
     | OutOfOrder
     | Cycle
@@ -254,6 +256,7 @@ __all__ = [
     "BadArgument",
     "BuiltinWitness",
     "CallLimit",
+    "CircularNeed",
     "Contradiction",
     "Cycle",
     "Doubtful",

@@ -12,6 +12,7 @@ from ..planner.graph import links, mentioned, supports
 from ..planner.plan import Item, Plan
 from ..planner.proposal import Proposal, Proposer, ProposerState, View
 from ..planner.witnesses import (
+    CircularNeed,
     Duplicate,
     Misplaced,
     MissingNeed,
@@ -66,7 +67,7 @@ def _resolution(plan: Plan, witness: Witness) -> Edit | None:
     if isinstance(witness, MissingNeed):
         item = plan[witness.item]
         return None if item.locked else SetNeeds(id=item.id, needs=(*item.needs, witness.definer))
-    if isinstance(witness, UnresolvedNeed):
+    if isinstance(witness, UnresolvedNeed | CircularNeed):
         item = plan[witness.item]
         if item.locked or witness.need not in item.needs:
             return None

@@ -19,6 +19,7 @@ from ..planner.verdicts import Verdict
 from ..planner.verifier import Judgement, Verifier
 from ..planner.witnesses import (
     GOAL,
+    CircularNeed,
     Cycle,
     Duplicate,
     GoalNotReached,
@@ -48,6 +49,7 @@ class ItemFacts(NamedTuple):
         changed: The task gave this item and it differs from what the task gave.
         unresolved: Ids it needs or refers to that are not in the plan.
         cycle: The members, in plan order, of the circle of needs it is part of.
+        circular: Subgoals it needs without using them, although they rest on it.
         undefined: Symbols it uses that nothing in the plan can give a value to.
         misplaced: Pairs (id, symbol) of later items it depends on; the symbol is empty for a need.
         unlisted: Pairs (symbol, definer) that it uses without needing the definer.
@@ -58,6 +60,7 @@ class ItemFacts(NamedTuple):
     changed: bool = False
     unresolved: tuple[str, ...] = ()
     cycle: tuple[str, ...] = ()
+    circular: tuple[str, ...] = ()
     undefined: tuple[str, ...] = ()
     misplaced: tuple[tuple[str, str], ...] = ()
     unlisted: tuple[tuple[str, str], ...] = ()
@@ -135,6 +138,24 @@ class _Survey:
                 stack.extend(self.supports(current))
         return seen
 
+    def circular(self, item: Item) -> tuple[str, ...]:
+        """Needs that lead back by way of subgoals. A need that is used is none: equations may be solved together."""
+        if item.kind != "S" or item.locked or item.id in self.cycles:
+            return ()
+        used = {source for symbol in item.uses for source in self.links.sources(symbol, item.id)}
+        return tuple(need for need in item.needs if need not in used and item.id in self._below(need))
+
+    def _below(self, root: str) -> set[str]:
+        """The subgoals that a subgoal rests on, itself included."""
+        seen: set[str] = set()
+        stack = [root]
+        while stack:
+            current = stack.pop()
+            if current not in seen and current in self.plan and self.plan[current].kind == "S":
+                seen.add(current)
+                stack.extend(self.supports(current))
+        return seen
+
     def undefined(self, item: Item, uses: Sequence[str]) -> tuple[str, ...]:
         open_symbols = tuple(symbol for symbol in uses if not self.links.sources(symbol, item.id))
         # An equation can itself determine one symbol: `2 * x = 6` says what x is.
@@ -178,6 +199,7 @@ def _item_facts(survey: _Survey, item: Item) -> ItemFacts:
         changed=given is not None and given is not item and given != item,
         unresolved=tuple(dict.fromkeys(i for i in (*item.needs, *refers) if i not in plan)),
         cycle=survey.cycles.get(item.id, ()),
+        circular=survey.circular(item),
         undefined=survey.undefined(item, uses),
         misplaced=survey.misplaced(item, uses) if subgoal else (),
         unlisted=survey.unlisted(item, uses) if subgoal and not item.locked else (),
@@ -238,6 +260,7 @@ def _judge_item(item_id: str, facts: ItemFacts) -> Verdict:
         found.append((0.0, Cycle(members=facts.cycle)))
     found += [(HOLE_SCORE, UnresolvedNeed(item=item_id, need=need)) for need in facts.unresolved]
     found += [(HOLE_SCORE, UndefinedSymbol(item=item_id, symbol=symbol)) for symbol in facts.undefined]
+    found += [(MISSING_NEED_SCORE, CircularNeed(item=item_id, need=need)) for need in facts.circular]
     for needed, symbol in facts.misplaced:
         found.append((OUT_OF_ORDER_SCORE, OutOfOrder(item=item_id, needed=needed, symbol=symbol)))
     for symbol, definer in facts.unlisted:

@@ -9,6 +9,7 @@ from planneal.planner.plan import Item
 from planneal.planner.task import Task
 from planneal.planner.verifier import Judgement, VerdictCache
 from planneal.planner.witnesses import GOAL
+from planneal.proposers.structural import resolve
 from planneal.verifiers.structure import HOLE_SCORE, MISSING_NEED_SCORE, OUT_OF_ORDER_SCORE, StructureVerifier
 
 TASK = Task(question="How many wigs?", target="wigs")
@@ -97,6 +98,20 @@ def test_each_flaw_is_seen_with_its_line_and_price(lines, item, score, expected)
 )
 def test_what_is_no_structural_flaw_passes(lines):
     assert judged(plan_of(*lines)).failures == ()
+
+
+def test_a_need_that_leads_back_is_seen_and_dropped():
+    plan = plan_of("S1: [nuts = 4] <- S2", "S2: [bolts = nuts + 3]", "S3: [wigs = 2 * bolts] <- S2")
+    [witness] = [w for w in judged(plan).witnesses if w.kind == "circular_need"]
+    assert witness.line == "S1 needs S2, which rests on S1"
+    mended = apply(plan, resolve(plan, witness))
+    assert mended["S1"].needs == ()
+    assert all(w.kind != "circular_need" for w in judged(mended).witnesses)
+
+
+def test_a_circle_of_what_is_used_is_left_to_the_relations():
+    plan = plan_of("S1: [nuts = 10 - bolts] <- S2", "S2: [bolts = nuts + 4]", "S3: [wigs = nuts] <- S1")
+    assert all(w.kind != "circular_need" for w in judged(plan).witnesses)
 
 
 def test_one_equation_does_not_give_two_symbols():
