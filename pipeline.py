@@ -190,11 +190,13 @@ def run_sync(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
     try:
         asyncio.get_running_loop()
     except RuntimeError:
-        running = False
+        pass  # and not here, where whatever the run raises would seem to come of this error
     else:
-        running = True
-    if not running:  # not inside the handler: what the run raises has nothing to do with that error
-        return asyncio.run(work())
+        return _run_apart(work)
+    return asyncio.run(work())
+
+
+def _run_apart(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
     box: list[T] = []
     failure: list[BaseException] = []
 

@@ -20,7 +20,7 @@ from ..planner.expressions import Relation, parse_expression, parse_relation
 from ..planner.graph import closure, goal_roots
 from ..planner.plan import Plan
 from ..planner.values import check_statement, evaluate, goal_value, plan_values
-from .citations import Cited, read_answer, read_line, statements
+from .citations import Cited, last_final, read_answer, read_line, statements
 
 Outcome = Literal["pass", "fail", "unknown"]
 
@@ -100,8 +100,7 @@ def judge_answer(plan: Plan, text: str, *, attempts: int = 1) -> Answer:
     """
     lines = read_answer(text)
     claims = tuple(_claim(plan, line) for line in lines)
-    finals = [line.final for line in lines if line.final is not None]
-    value = finals[-1] if finals else None
+    value = last_final(lines)
     cited = tuple(i for i in plan.by_id if any(i in claim.citations for claim in claims))
     resting = closure(plan, goal_roots(plan)) if plan.target else tuple(i.id for i in plan.items if i.kind == "S")
     problems = _problems(plan, claims, value)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from ..planner.units import UNITS
@@ -59,6 +60,12 @@ def read_answer(text: str) -> list[Cited]:
         elif line.strip():
             found.append(read_code(line) if code else read_line(line))
     return found
+
+
+def last_final(lines: Iterable[Cited]) -> str | None:
+    """The value of the last ``answer:`` line, None where there is none."""
+    finals = [line.final for line in lines if line.final is not None]
+    return finals[-1] if finals else None
 
 
 MAX_CLAIM_CHARS = 2000

@@ -16,7 +16,7 @@ import numpy as np
 
 from ..decoders.answerer import Answerer
 from ..decoders.base import LanguageModel, SampleRequest
-from ..decoders.citations import read_answer
+from ..decoders.citations import last_final, read_answer
 from ..decoders.metered import Account, MeteredModel
 from ..decoders.prompts import PromptSet
 from ..pipeline import Pipeline, default_verifiers
@@ -102,8 +102,7 @@ def judges(model: LanguageModel, settings: Settings, own: Sequence[Verifier] | N
 
 def final_value(text: str) -> str | None:
     """The value of an answer's last ``answer:`` line, None where there is none."""
-    finals = [line.final for line in read_answer(text) if line.final is not None]
-    return finals[-1] if finals else None
+    return last_final(read_answer(text))
 
 
 class Direct(Method):

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
-from .witness import Operator, Witness
+from .witness import ItemWitness, Operator, Witness
 
 
-class UnknownTool(Witness):
+class UnknownTool(ItemWitness):
     """A call of a tool that the toolbox does not have.
 
     Attributes:
@@ -16,13 +16,8 @@ class UnknownTool(Witness):
     """
 
     kind: Literal["unknown_tool"] = "unknown_tool"
-    item: str
     tool: str
     nearest: tuple[str, ...] = ()
-
-    @property
-    def items(self) -> tuple[str, ...]:
-        return (self.item,)
 
     @property
     def line(self) -> str:
@@ -30,7 +25,7 @@ class UnknownTool(Witness):
         return f"{self.item} calls {self.tool}, which is no tool{hint}"
 
 
-class BadArgument(Witness):
+class BadArgument(ItemWitness):
     """An argument that the tool does not take: missing, unknown, of the wrong type, or not among what is allowed.
 
     Attributes:
@@ -39,21 +34,16 @@ class BadArgument(Witness):
     """
 
     kind: Literal["bad_argument"] = "bad_argument"
-    item: str
     tool: str
     argument: str
     problem: str
-
-    @property
-    def items(self) -> tuple[str, ...]:
-        return (self.item,)
 
     @property
     def line(self) -> str:
         return f"{self.item}: {self.argument or 'arguments'} of {self.tool} {self.problem}"
 
 
-class UnresolvedReference(Witness):
+class UnresolvedReference(ItemWitness):
     """A reference to a result that is not there: no earlier call, or no such field in what it gives.
 
     Attributes:
@@ -63,13 +53,8 @@ class UnresolvedReference(Witness):
 
     operators: ClassVar[tuple[Operator, ...]] = ("replace", "move", "insert")
     kind: Literal["unresolved_reference"] = "unresolved_reference"
-    item: str
     reference: str
     reason: str
-
-    @property
-    def items(self) -> tuple[str, ...]:
-        return (self.item,)
 
     @property
     def line(self) -> str:
@@ -102,7 +87,7 @@ class CallLimit(Witness):
         return f"{self.item} breaks `{self.rule}`: {self.detail}"
 
 
-class ToolError(Witness):
+class ToolError(ItemWitness):
     """A tool that raised when the call was tried.
 
     Attributes:
@@ -112,13 +97,8 @@ class ToolError(Witness):
 
     operators: ClassVar[tuple[Operator, ...]] = ("replace", "insert", "move", "delete")
     kind: Literal["tool_error"] = "tool_error"
-    item: str
     call: str
     message: str
-
-    @property
-    def items(self) -> tuple[str, ...]:
-        return (self.item,)
 
     @property
     def line(self) -> str:

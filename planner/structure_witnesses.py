@@ -6,20 +6,15 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from .witness import Operator, Witness
+from .witness import ItemWitness, Operator, Witness
 
 
-class UndefinedSymbol(Witness):
+class UndefinedSymbol(ItemWitness):
     """An item uses a symbol that no item defines."""
 
     operators: ClassVar[tuple[Operator, ...]] = ("insert",)
     kind: Literal["undefined_symbol"] = "undefined_symbol"
-    item: str
     symbol: str
-
-    @property
-    def items(self) -> tuple[str, ...]:
-        return (self.item,)
 
     @property
     def line(self) -> str:
@@ -41,18 +36,13 @@ class GoalNotReached(Witness):
         return f"goal {self.symbol} is defined nowhere" if self.symbol else "goal is not reached"
 
 
-class UnresolvedNeed(Witness):
+class UnresolvedNeed(ItemWitness):
     """An item needs, or refers to, an id that is not in the plan."""
 
     operators: ClassVar[tuple[Operator, ...]] = ("needs", "insert")
     structural: ClassVar[bool] = True
     kind: Literal["unresolved_need"] = "unresolved_need"
-    item: str
     need: str
-
-    @property
-    def items(self) -> tuple[str, ...]:
-        return (self.item,)
 
     @property
     def line(self) -> str:
@@ -151,17 +141,12 @@ class Duplicate(Witness):
         return f"{self.item} repeats {self.original}"
 
 
-class Unused(Witness):
+class Unused(ItemWitness):
     """An item of the plan's own that nothing rests on."""
 
     operators: ClassVar[tuple[Operator, ...]] = ("delete",)
     structural: ClassVar[bool] = True
     kind: Literal["unused"] = "unused"
-    item: str
-
-    @property
-    def items(self) -> tuple[str, ...]:
-        return (self.item,)
 
     @property
     def line(self) -> str:

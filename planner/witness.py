@@ -52,4 +52,19 @@ class Witness(BaseModel):
         return self.kind
 
 
-__all__ = ["GOAL", "MAX_CRITIQUE_CHARS", "Operator", "Witness", "remark"]
+class ItemWitness(Witness):
+    """A witness about one item, or about the goal, which is no item.
+
+    Attributes:
+        item: The item's id, or ``goal``.
+    """
+
+    item: str
+
+    @property
+    def items(self) -> tuple[str, ...]:
+        """The item, and nothing where it is the goal."""
+        return () if self.item == GOAL else (self.item,)
+
+
+__all__ = ["GOAL", "MAX_CRITIQUE_CHARS", "ItemWitness", "Operator", "Witness", "remark"]

@@ -25,7 +25,7 @@ from .structure_witnesses import (
     UnresolvedNeed,
     Unused,
 )
-from .witness import GOAL, MAX_CRITIQUE_CHARS, Operator, Witness, remark
+from .witness import GOAL, MAX_CRITIQUE_CHARS, ItemWitness, Operator, Witness, remark
 
 
 class Contradiction(Witness):
@@ -59,7 +59,7 @@ class Contradiction(Witness):
         return f"{names} {verb}" + (f" on {self.symbol}" if self.symbol else "")
 
 
-class FalseEquality(Witness):
+class FalseEquality(ItemWitness):
     """A statement whose two sides differ, with both values.
 
     Attributes:
@@ -69,14 +69,9 @@ class FalseEquality(Witness):
     """
 
     kind: Literal["false_equality"] = "false_equality"
-    item: str
     left: str
     right: str
     statement: str = ""
-
-    @property
-    def items(self) -> tuple[str, ...]:
-        return (self.item,)
 
     @property
     def line(self) -> str:
@@ -102,7 +97,7 @@ class Violated(Witness):
         return f"{self.item} is violated: {self.detail}"
 
 
-class UnitMismatch(Witness):
+class UnitMismatch(ItemWitness):
     """A sum or a comparison of quantities of unlike units.
 
     Attributes:
@@ -111,13 +106,8 @@ class UnitMismatch(Witness):
     """
 
     kind: Literal["unit_mismatch"] = "unit_mismatch"
-    item: str
     left: str
     right: str
-
-    @property
-    def items(self) -> tuple[str, ...]:
-        return () if self.item == GOAL else (self.item,)
 
     @property
     def line(self) -> str:
@@ -154,16 +144,11 @@ class FailedTest(Witness):
         return f"{self.item} fails: {self.call} gave {self.got}, expected {self.expected}"
 
 
-class Malformed(Witness):
+class Malformed(ItemWitness):
     """Text that makes no sense as what it claims to be; ``too large`` is one of the reasons."""
 
     kind: Literal["malformed"] = "malformed"
-    item: str
     reason: str
-
-    @property
-    def items(self) -> tuple[str, ...]:
-        return () if self.item == GOAL else (self.item,)
 
     @property
     def line(self) -> str:
@@ -187,7 +172,7 @@ class Undetermined(Witness):
         return f"{self.symbol} is not determined"
 
 
-class Doubtful(Witness):
+class Doubtful(ItemWitness):
     """An item that a noisy judge believes to be wrong.
 
     Attributes:
@@ -200,7 +185,6 @@ class Doubtful(Witness):
 
     operators: ClassVar[tuple[Operator, ...]] = ("replace", "delete")
     kind: Literal["doubtful"] = "doubtful"
-    item: str
     detail: str = ""
     critique: str = ""
 
@@ -208,10 +192,6 @@ class Doubtful(Witness):
     @classmethod
     def _bounded(cls, value: object) -> object:
         return remark(value) if isinstance(value, str) else value
-
-    @property
-    def items(self) -> tuple[str, ...]:
-        return () if self.item == GOAL else (self.item,)
 
     @property
     def line(self) -> str:

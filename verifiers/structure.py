@@ -127,13 +127,13 @@ class _Survey:
             found = self._supports[item_id] = supports(self.plan, item_id, self.links)
         return found
 
-    def reach(self, roots: Sequence[str]) -> set[str]:
-        """Ids that the roots rest on, directly or not, themselves included."""
+    def reach(self, roots: Sequence[str], kinds: str = "CIS") -> set[str]:
+        """Ids of these kinds that the roots rest on, directly or by way of such ids, themselves included."""
         seen: set[str] = set()
         stack = list(roots)
         while stack:
             current = stack.pop()
-            if current not in seen:
+            if current not in seen and current[0] in kinds:
                 seen.add(current)
                 stack.extend(self.supports(current))
         return seen
@@ -143,18 +143,8 @@ class _Survey:
         if item.kind != "S" or item.locked or item.id in self.cycles:
             return ()
         used = {source for symbol in item.uses for source in self.links.sources(symbol, item.id)}
-        return tuple(need for need in item.needs if need not in used and item.id in self._below(need))
-
-    def _below(self, root: str) -> set[str]:
-        """The subgoals that a subgoal rests on, itself included."""
-        seen: set[str] = set()
-        stack = [root]
-        while stack:
-            current = stack.pop()
-            if current not in seen and current in self.plan and self.plan[current].kind == "S":
-                seen.add(current)
-                stack.extend(self.supports(current))
-        return seen
+        idle = [need for need in item.needs if need in self.plan and need not in used]
+        return tuple(need for need in idle if item.id in self.reach([need], "S"))
 
     def undefined(self, item: Item, uses: Sequence[str]) -> tuple[str, ...]:
         open_symbols = tuple(symbol for symbol in uses if not self.links.sources(symbol, item.id))

@@ -28,6 +28,7 @@ __all__ = [
     "Difficulty",
     "PlanGrade",
     "closure",
+    "evaluated",
     "generate",
     "gold_plan",
     "grade",
@@ -77,6 +78,17 @@ def closure(target: str, relations: Mapping[str, Relation]) -> tuple[str, ...]:
 
     visit(target)
     return tuple(order)
+
+
+def evaluated(relations: Mapping[str, Relation]) -> dict[str, Fraction]:
+    """The value in base units of every symbol that the relations determine."""
+    values: dict[str, Fraction] = {}
+    for symbol in relations:
+        for name in closure(symbol, relations):
+            relation = relations[name]
+            if name not in values and all(operand in values for operand in relation.operands):
+                values[name] = relation.evaluate(values)
+    return values
 
 
 def generate(seed: int, difficulty: Difficulty | None = None, split: Split = Split.EVAL) -> ArithmeticProblem:

@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from fractions import Fraction
 
-from ...decoders.citations import read_answer
+from ...decoders.citations import last_final, read_answer
 from ...planner.errors import ExpressionError, PlanError
 from ...planner.evaluation import evaluate, shown
 from ...planner.expressions import parse_expression
@@ -18,7 +18,7 @@ from ...planner.units import UNITS
 from .arithmetic import ArithmeticProblem, closure
 from .relations import Relation, parse_relation
 
-__all__ = ["answer_text", "evaluated", "stated_value"]
+__all__ = ["answer_text", "stated_value"]
 
 MAX_CHARS = 20_000
 _DIGITS = r"(?:[0-9]{1,3}(?:,[0-9]{3}){1,5}|[0-9]{1,18})(?:\.[0-9]{1,18})?"
@@ -35,9 +35,9 @@ _PLAIN_WORDS = frozenset(_PLAIN.split())
 
 def _final(text: str) -> str:
     """The part of a text that states the value: its last answer line, what is boxed, or its last line."""
-    finals = [line.final for line in read_answer(text) if line.final is not None]
-    if finals:
-        return finals[-1]
+    final = last_final(read_answer(text))
+    if final is not None:
+        return final
     boxed = _BOXED.findall(text)
     if boxed:
         return str(boxed[-1])
@@ -124,17 +124,6 @@ def _units_like(unit: str) -> Mapping[str, Fraction]:
         return {}
     asked = UNITS[unit]
     return {word: known.factor for word, known in UNITS.items() if known.dimension == asked.dimension}
-
-
-def evaluated(relations: Mapping[str, Relation]) -> dict[str, Fraction]:
-    """The value in base units of every symbol that the relations determine."""
-    values: dict[str, Fraction] = {}
-    for symbol in relations:
-        for name in closure(symbol, relations):
-            relation = relations[name]
-            if name not in values and all(operand in values for operand in relation.operands):
-                values[name] = relation.evaluate(values)
-    return values
 
 
 def answer_text(problem: ArithmeticProblem, plan: str | None = None) -> str:

@@ -14,7 +14,7 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field, model_validator
 
-from .base import Frozen
+from .base import Frozen, pick
 from .measures import MEASURED_KINDS, SCALES, Scale
 from .relations import BASIC, MORE_BINARY, MORE_UNARY, Kind, Relation
 from .wording import NAMES
@@ -102,7 +102,7 @@ class _Builder:
         self.values: dict[str, int] = {}
 
     def pick(self, pool: Sequence[str]) -> str:
-        return pool[int(self.rng.integers(len(pool)))]
+        return pick(self.rng, pool)
 
     def add(self, kind: Kind, operands: tuple[str, ...], amount: Amount | None) -> str:
         number, unit = amount if isinstance(amount, tuple) else (amount, "")
@@ -115,7 +115,7 @@ class _Builder:
     def given(self) -> str:
         if self.scale is not None:
             known = self.amounts(1, self.limit)
-            return self.add(Kind.GIVEN, (), known[int(self.rng.integers(len(known)))])
+            return self.add(Kind.GIVEN, (), pick(self.rng, known))
         return self.add(Kind.GIVEN, (), int(self.rng.integers(2, min(40, self.difficulty.max_value) + 1)))
 
     def cap(self) -> int:
@@ -143,9 +143,9 @@ class _Builder:
         kinds = [kind for kind in MORE_UNARY if kind in self.difficulty.kinds and numbers[kind]]
         if not kinds:
             raise _DeadEndError
-        kind = kinds[int(self.rng.integers(len(kinds)))]
+        kind = pick(self.rng, kinds)
         choice = numbers[kind]
-        return self.add(kind, (operand,), choice[int(self.rng.integers(len(choice)))])
+        return self.add(kind, (operand,), pick(self.rng, choice))
 
     def binary(self, first: str, second: str) -> str:
         a, b = self.values[first], self.values[second]
@@ -161,7 +161,7 @@ class _Builder:
         kinds = [kind for kind in self.joins if fits[kind]]
         if not kinds:
             raise _DeadEndError
-        kind = kinds[int(self.rng.integers(len(kinds)))]
+        kind = pick(self.rng, kinds)
         ordered = (second, first) if kind is Kind.DIFFERENCE and a < b else (first, second)
         return self.add(kind, ordered, None)
 
@@ -257,7 +257,7 @@ def draw(rng: np.random.Generator, difficulty: Difficulty, needed: int) -> Drawn
     Raises:
         RuntimeError: 1000 draws all came to a dead end.
     """
-    scale = SCALES[int(rng.integers(len(SCALES)))] if difficulty.units else None
+    scale = pick(rng, SCALES) if difficulty.units else None
     pool = scale.names if scale is not None else NAMES
     for _ in range(1000):
         names = [pool[int(i)] for i in rng.permutation(len(pool))[: difficulty.quantities]]

@@ -18,9 +18,9 @@ from ...planner.units import UNITS
 from ...planner.verifier import Verifier
 from ...verifiers import default_verifiers
 from . import arithmetic
-from .arithmetic import ArithmeticGold, ArithmeticProblem, Difficulty
-from .arithmetic_answers import answer_text, evaluated, stated_value
-from .base import Family, PlanGrade, PublicProblem, Split
+from .arithmetic import ArithmeticGold, ArithmeticProblem, Difficulty, evaluated
+from .arithmetic_answers import answer_text, stated_value
+from .base import Family, PlanGrade, PublicProblem, Split, pick
 from .measures import MEASURED_KINDS, SCALES
 from .relations import MEASURE_WORDS, MORE_UNARY, Kind, Relation
 from .wording import NAMES
@@ -121,7 +121,7 @@ def _random_relation(
     plain = [number for number, unit in amounts if not unit] or [2]
     kinds = MEASURED_KINDS if measured else tuple(Kind)
     while True:
-        kind = kinds[int(rng.integers(len(kinds)))]
+        kind = pick(rng, kinds)
         arity = 0 if kind is Kind.GIVEN else 3 if kind is Kind.TOTAL else 1 if kind in _NUMBERED else 2
         if arity <= len(known):
             break
@@ -129,9 +129,9 @@ def _random_relation(
     if kind not in _NUMBERED:
         return Relation(symbol, kind, operands)
     if measured and kind in (Kind.GIVEN, Kind.MORE, Kind.FEWER):
-        number, unit = measured[int(rng.integers(len(measured)))]
+        number, unit = pick(rng, measured)
         return Relation(symbol, kind, operands, number, unit)
-    return Relation(symbol, kind, operands, plain[int(rng.integers(len(plain)))])
+    return Relation(symbol, kind, operands, pick(rng, plain))
 
 
 def _plan_of(public: PublicProblem, relations: Sequence[Relation]) -> Plan:

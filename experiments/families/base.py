@@ -7,7 +7,7 @@ public one does not refer to, so that no attribute path leads from what a method
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import ClassVar, Generic, TypeVar
@@ -20,10 +20,18 @@ from ...planner.plan import Plan
 from ...planner.task import Task
 from ...planner.verifier import Verifier
 
-__all__ = ["LEVELS", "Family", "Frozen", "Gold", "PlanGrade", "Problem", "PublicProblem", "Split"]
+__all__ = ["LEVELS", "Family", "Frozen", "Gold", "PlanGrade", "Problem", "PublicProblem", "Split", "pick"]
 
 LEVELS = ("easy", "middle", "hard")
 """Names of the three difficulties that every family has."""
+
+
+T = TypeVar("T")
+
+
+def pick(rng: np.random.Generator, pool: Sequence[T]) -> T:
+    """One of them, each with the same chance."""
+    return pool[int(rng.integers(len(pool)))]
 
 
 class Split(StrEnum):
@@ -68,6 +76,16 @@ class PublicProblem(Frozen):
     target: str = ""
     constraints: tuple[str, ...] = ()
     size: int
+
+    def task(self) -> Task:
+        """What a method is handed. No field of it holds, or could hold, the gold."""
+        return Task(
+            question=self.question,
+            goal=self.goal,
+            target=self.target or None,
+            constraints=self.constraints,
+            family=self.family,
+        )
 
 
 class Gold(Frozen):
@@ -181,11 +199,5 @@ class Family(ABC, Generic[GoldT, HowHardT]):
         return None
 
     def task(self, public: PublicProblem) -> Task:
-        """What a method is handed. No field of it holds, or could hold, the gold."""
-        return Task(
-            question=public.question,
-            goal=public.goal,
-            target=public.target or None,
-            constraints=public.constraints,
-            family=self.name,
-        )
+        """What a method is handed; families that leave more to the reader hand over less."""
+        return public.task()

@@ -26,7 +26,7 @@ from ...planner.plan import Item, Plan
 from ...planner.verifier import Verifier
 from ...verifiers.relations import RelationsVerifier
 from ...verifiers.structure import StructureVerifier
-from .base import Family, Frozen, Gold, PlanGrade, Problem, PublicProblem, Split
+from .base import Family, Frozen, Gold, PlanGrade, Problem, PublicProblem, Split, pick
 from .countdown_answers import right
 from .countdown_moves import Move, drawn_moves, lines_of, random_moves
 from .countdown_rules import RESULT, Results, Rules
@@ -125,7 +125,7 @@ class Countdown(Family[Gold, Difficulty]):
         gold = expression_of(parse_plan(problem.gold.plan))
         used, aim = written(gold), rules.aim
         other = next(n for n in range(aim + 7, aim + 99) if n not in rules.numbers)
-        number = rules.numbers[int(rng.integers(len(rules.numbers)))]
+        number = pick(rng, rules.numbers)
         return (
             f"answer: {other} - {other - aim}",
             f"answer: {used} + {number} - {number}",
@@ -272,7 +272,7 @@ def _rooted(moves: Sequence[Move], count: int) -> list[Move]:
 def _slipped(rng: np.random.Generator, rules: Rules, gold: Expression) -> str:
     """The gold expression with a number that is not given in place of one that is."""
     used = [int(node.value) for node in nodes_of(gold) if isinstance(node, Number)]
-    given = used[int(rng.integers(len(used)))]
+    given = pick(rng, used)
     stranger = next(n for n in range(given + 1, given + 20) if n not in rules.numbers)
     return written(_swapped(gold, given, stranger)[0])
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-from ...decoders.citations import read_answer, statements
+from ...decoders.citations import last_final, read_answer, statements
 from ...planner.errors import ExpressionError
 from ...planner.evaluation import evaluate
 from ...planner.expressions import MAX_CHARS as MAX_CHARS_OF_RELATION
@@ -51,9 +51,10 @@ def right(rules: Rules, text: str) -> bool:
 
 def _final(text: str) -> Step | None:
     """The final line as a step, where there is one that can be read: the last ``answer:`` line, else the last box."""
-    finals = [line.final for line in read_answer(_plain(text)) if line.final is not None]
-    finals = finals or [_plain(found[1]) for found in _BOXED.finditer(text)]
-    relation = _relation(finals[-1]) if finals else None
+    final = last_final(read_answer(_plain(text)))
+    if final is None:
+        final = next(reversed([_plain(found[1]) for found in _BOXED.finditer(text)]), None)
+    relation = None if final is None else _relation(final)
     return None if relation is None else _expression_step(relation)
 
 

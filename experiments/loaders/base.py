@@ -90,13 +90,7 @@ class PublicSet(ABC, Generic[GoldT]):
 
     def task(self, public: PublicProblem) -> Task:
         """What a method is handed; no field of it holds the gold."""
-        return Task(
-            question=public.question,
-            goal=public.goal,
-            target=public.target or None,
-            constraints=public.constraints,
-            family=self.name,
-        )
+        return public.task()
 
     def public(self, row: Row, question: str, *, goal: str = "", size: int = 0, key: str = "") -> PublicProblem:
         """The public part of a row, without anything special; ``size`` 0 says that the set tells of none."""

@@ -6,7 +6,7 @@ import re
 from fractions import Fraction
 
 from ...decoders.answer import read_value
-from ...decoders.citations import read_answer
+from ...decoders.citations import last_final, read_answer
 
 __all__ = ["boxed", "final_number", "final_text"]
 
@@ -38,9 +38,9 @@ def final_text(text: str) -> str | None:
     An ``answer:`` line comes before ``####``, a box, and *the answer is*; of several of one kind the last counts.
     """
     text = text[-MAX_CHARS:]
-    finals = [line.final for line in read_answer(text) if line.final is not None]
-    if finals:
-        return boxed(finals[-1]) or finals[-1]
+    final = last_final(read_answer(text))
+    if final is not None:
+        return boxed(final) or final
     hashes = _HASHES.findall(text)
     if hashes:
         return str(hashes[-1]).strip()

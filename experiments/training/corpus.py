@@ -19,7 +19,7 @@ from .corrupt import corrupt, gold_lines, tolerable
 from .lines import Line, Witness, draft_text, find_witnesses, plan_text, tidy
 from .repair import Repairer
 
-__all__ = ["Node", "answer_text", "answer_tree", "draft_tree", "edit_branch", "question_text", "repair_tree"]
+__all__ = ["Node", "answer_text", "answer_tree", "doubt", "draft_tree", "edit_branch", "question_text", "repair_tree"]
 
 
 @dataclass(slots=True)
@@ -154,14 +154,15 @@ def draft_tree(
     return Node("", question_text(problem), question=True, children=branches)
 
 
-def _doubt(line: Line) -> Witness:
+def doubt(line: Line) -> Witness:
+    """What a noisy judge says of a line that it believes to be wrong."""
     return Witness("doubtful", f"S{line.number} is doubtful{line.quoted}", (line.number,), line.symbol)
 
 
 def _false_witness(rng: np.random.Generator, line: Line) -> Witness:
     """A witness against a false line: the low log-probability, or now and then an equality that does not hold."""
     if rng.random() < 0.8 or line.relation is None or len(line.relation.operands) != 1:
-        return _doubt(line)
+        return doubt(line)
     shown = line.relation.written(dict.fromkeys(line.relation.operands, int(rng.integers(2, 60))))
     right, wrong = rng.integers(2, 120, size=2)
     text = f"S{line.number} is false: {shown} is {right}, not {wrong}{line.quoted}"
@@ -185,7 +186,7 @@ def edit_branch(rng: np.random.Generator, repairer: Repairer, lines: Sequence[Li
             found.append(_false_witness(rng, line))
             weights.append(1.0)
         elif rng.random() < 0.03:
-            found.append(_doubt(line))
+            found.append(doubt(line))
             weights.append(1.0)
         lost = [n for n in line.needs if n not in {other.number for other in lines}]
         if lost and line.relation is not None and not any(w.lines == (line.number,) for w in found):

@@ -20,10 +20,10 @@ from tokenizers import Tokenizer
 from ..families.arithmetic import ArithmeticProblem, Difficulty, generate, grade, grade_plan
 from ..families.base import Split
 from .batches import load_tokenizer
-from .corpus import answer_text
+from .corpus import answer_text, doubt
 from .corrupt import corrupt, gold_lines
 from .export import load_exported
-from .lines import Witness, find_witnesses, plan_text
+from .lines import Line, Witness, find_witnesses, plan_text
 from .model import Llama
 from .repair import Repairer
 from .sampling import decode
@@ -47,10 +47,7 @@ def repair_case(problem: ArithmeticProblem, rng: np.random.Generator) -> tuple[s
         lines = corrupt(rng, problem)
         witnesses = find_witnesses(lines, problem.public.target)
         if witnesses:
-            chosen = witnesses[int(rng.integers(len(witnesses)))]
-            plan = plan_text(problem.public.target, lines)
-            prompt = f"{problem.public.question}\nplan:\n{plan}problem: {chosen.text}\nedit:\n"
-            return prompt, repairer.edit(chosen, lines)
+            return _edit_case(problem, repairer, lines, witnesses[int(rng.integers(len(witnesses)))])
 
 
 def doubt_case(problem: ArithmeticProblem, rng: np.random.Generator) -> tuple[str, str]:
@@ -60,11 +57,15 @@ def doubt_case(problem: ArithmeticProblem, rng: np.random.Generator) -> tuple[st
         lines = corrupt(rng, problem)
         false = [line for line in lines if line.relation is not None and not repairer.true(line)]
         if false:
-            line = false[int(rng.integers(len(false)))]
-            witness = Witness("doubtful", f"S{line.number} is doubtful{line.quoted}", (line.number,), line.symbol)
-            plan = plan_text(problem.public.target, lines)
-            prompt = f"{problem.public.question}\nplan:\n{plan}problem: {witness.text}\nedit:\n"
-            return prompt, repairer.edit(witness, lines)
+            return _edit_case(problem, repairer, lines, doubt(false[int(rng.integers(len(false)))]))
+
+
+def _edit_case(
+    problem: ArithmeticProblem, repairer: Repairer, lines: Sequence[Line], witness: Witness
+) -> tuple[str, str]:
+    plan = plan_text(problem.public.target, lines)
+    prompt = f"{problem.public.question}\nplan:\n{plan}problem: {witness.text}\nedit:\n"
+    return prompt, repairer.edit(witness, lines)
 
 
 def check_cases(problem: ArithmeticProblem, rng: np.random.Generator) -> list[tuple[str, str]]:

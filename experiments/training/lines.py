@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from ..families.arithmetic import closure
+from ..families.arithmetic import evaluated
 from ..families.relations import Relation, parse_relation
 
 __all__ = [
@@ -175,13 +175,7 @@ def parse_plan(text: str, target: str) -> list[Line] | None:
 
 def _values(known: Mapping[str, Line]) -> dict[str, Fraction]:
     """What a plan implies for the symbols that it determines."""
-    relations = {symbol: line.relation for symbol, line in known.items() if line.relation is not None}
-    values: dict[str, Fraction] = {}
-    for symbol in known:
-        for name in closure(symbol, relations):
-            if name not in values and all(o in values for o in relations[name].operands):
-                values[name] = relations[name].evaluate(values)
-    return values
+    return evaluated({symbol: line.relation for symbol, line in known.items() if line.relation is not None})
 
 
 def _clashes(lines: Sequence[Line], known: Mapping[str, Line]) -> list[Witness]:

@@ -11,7 +11,7 @@ import numpy as np
 from pydantic import Field
 
 from ....planner.errors import ConfigError
-from ..base import Frozen, Gold, Problem, PublicProblem, Split
+from ..base import Frozen, Gold, Problem, PublicProblem, Split, pick
 from .inputs import draw_hidden, draw_shown
 from .invariants import INVARIANTS, holding
 from .operations import OPERATIONS, Step, compose
@@ -150,7 +150,7 @@ def generate(seed: int, difficulty: Difficulty | None = None, split: Split = Spl
     difficulty = difficulty or Difficulty()
     rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=split.spawn_key))
     shape, steps = _composition(rng, difficulty, split)
-    function = FUNCTIONS[int(rng.integers(len(FUNCTIONS)))]
+    function = pick(rng, FUNCTIONS)
     parameter = PARAMETERS[shape][int(rng.integers(3))]
     inputs = draw_hidden(rng, shape)
     while not matters(steps, inputs):

@@ -15,6 +15,7 @@ import numpy as np
 from ....verifiers.code_checks import Constraint, Finding, check_code, read_constraint
 from ....verifiers.code_facts import CodeFacts
 from ....verifiers.syntax import parse_program
+from ..base import pick
 from .operations import OPERATIONS, Step
 from .rendering import STYLES, Style, program
 
@@ -124,8 +125,8 @@ def draw_rules(rng: np.random.Generator, steps: Sequence[Step], count: int) -> t
     called = sorted({n for style in STYLES for name in names for n in _facts(name, style).calls if n.isidentifier()})
     pool = ["no loop", "no comprehension", "no lambda", "no import", "no recursion"]
     pool += [f"at most {len(steps) + 1 + int(rng.integers(3))} lines"]
-    pool += [f"calls {called[int(rng.integers(len(called)))]}"] if called else []
-    pool += [f"no call {_AVOIDED[int(rng.integers(len(_AVOIDED)))]}"]
+    pool += [f"calls {pick(rng, called)}"] if called else []
+    pool += [f"no call {pick(rng, _AVOIDED)}"]
     drawn: list[str] = []
     for index in rng.permutation(len(pool)):
         rules = (*drawn, pool[int(index)])

@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 
 from ....planner.errors import ConfigError
+from ..base import pick
 from .operations import OPERATIONS, Operation, Step, compose
 from .values import Shape
 
@@ -36,10 +37,6 @@ def _ends(operation: Operation) -> bool:
     return operation.gives not in (None, *_LISTS)
 
 
-def _pick(rng: np.random.Generator, pool: Sequence[Operation]) -> Operation:
-    return pool[int(rng.integers(len(pool)))]
-
-
 def _start(rng: np.random.Generator) -> Shape:
     draw = rng.random()
     for shape, share in _STARTS:
@@ -60,7 +57,7 @@ def walk(rng: np.random.Generator, start: Shape, count: int) -> list[Operation] 
             pool = [o for o in pool if _ends(o) == ending]
         if not pool:
             return None
-        found.append(_pick(rng, pool))
+        found.append(pick(rng, pool))
         shape = found[-1].gives or shape
     return found
 
@@ -84,7 +81,7 @@ def draw_structure(rng: np.random.Generator, count: int, which: Structures) -> t
 
 def with_constants(rng: np.random.Generator, operations: Sequence[Operation]) -> tuple[Step, ...]:
     """The operations with their constants drawn."""
-    return tuple(Step(o, tuple(draws[int(rng.integers(len(draws)))] for draws in o.constants)) for o in operations)
+    return tuple(Step(o, tuple(pick(rng, draws) for draws in o.constants)) for o in operations)
 
 
 def matters(steps: Sequence[Step], inputs: Sequence[object]) -> bool:

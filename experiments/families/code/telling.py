@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ..base import pick
 from .invariants import INVARIANTS
 from .operations import Step
 from .phrases import phrase
@@ -29,7 +30,7 @@ EXAMPLES = ("For example {call} gives {out}.", "Calling {call} gives {out}.", "S
 
 
 def _any(rng: np.random.Generator, wordings: Sequence[str]) -> str:
-    return wordings[int(rng.integers(len(wordings)))]
+    return pick(rng, wordings)
 
 
 def _steps(rng: np.random.Generator, steps: Sequence[Step], *, shuffled: bool) -> list[str]:

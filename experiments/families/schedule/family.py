@@ -14,7 +14,7 @@ from ....planner.plan import Plan
 from ....planner.verifier import Verifier
 from ....verifiers.order import OrderVerifier
 from ....verifiers.structure import StructureVerifier
-from ..base import Family, PlanGrade, PublicProblem, Split
+from ..base import Family, PlanGrade, PublicProblem, Split, pick
 from .drawing import Difficulty
 from .grading import grade, grade_plan, kept, rules_of
 from .problem import NAME, ScheduleGold, ScheduleProblem, SchedulePublic, generate, plan_text
@@ -72,7 +72,7 @@ class ScheduleFamily(Family[ScheduleGold, Difficulty]):
                 break
         gone = int(rng.integers(len(order)))
         lacking = order[:gone] + order[gone + 1 :]
-        doubled = (*lacking, lacking[int(rng.integers(len(lacking)))])
+        doubled = (*lacking, pick(rng, lacking))
         return (*broken, *(f"answer: {', '.join(names)}" for names in (lacking, doubled)))
 
     def random_plan(self, rng: np.random.Generator, public: PublicProblem) -> Plan:

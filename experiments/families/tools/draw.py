@@ -10,7 +10,7 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from ....planner.errors import ConfigError
-from ..base import Frozen, Gold, Problem, PublicProblem, Split
+from ..base import Frozen, Gold, Problem, PublicProblem, Split, pick
 from .calls import Call, Ref, written
 from .compose import Composition, Slots, compose
 from .draw_records import draw_records
@@ -131,21 +131,17 @@ def pool(split: Split, which: str, calls: tuple[int, int], writes: bool) -> _Poo
     return found
 
 
-def _pick(rng: np.random.Generator, choices: Sequence[Any]) -> Any:
-    return choices[int(rng.integers(len(choices)))]
-
-
 def _structure(rng: np.random.Generator, difficulty: Difficulty, split: Split) -> Structure:
     """Size first, then kind, then one of them, so that no size, and hardly a kind, is drowned by others."""
     wanted = bool(rng.random() < difficulty.writes)
     for writes in (wanted, not wanted):
         by_size = pool(split, difficulty.structures, difficulty.calls, writes)
         if by_size:
-            by_kind = by_size[_pick(rng, sorted(by_size))]
+            by_kind = by_size[pick(rng, sorted(by_size))]
             kinds = sorted(by_kind)
             weights = np.sqrt([len(by_kind[kind]) for kind in kinds])
             kind = kinds[int(rng.choice(len(kinds), p=weights / weights.sum()))]
-            found: Structure = _pick(rng, by_kind[kind])
+            found: Structure = pick(rng, by_kind[kind])
             return found
     raise ConfigError(f"no structure has {difficulty.calls[0]} to {difficulty.calls[1]} calls")
 
@@ -156,12 +152,12 @@ def _slots(rng: np.random.Generator, structure: Structure, records: Records) -> 
     statuses: dict[str, str] = {}
     for source, verb in ((structure.source, structure.verb), (structure.second, structure.other)):
         if source is not None:
-            statuses[source.slot] = VERBS[verb].before if verb else _pick(rng, STATUSES[source.rows])
+            statuses[source.slot] = VERBS[verb].before if verb else pick(rng, STATUSES[source.rows])
     wanted = VERBS[structure.verb].before if structure.verb else ""
     orders = [order.id for order in records.orders if wanted in ("", order.status)]
     if not orders or structure.source is not None:  # it is no order's id that the request is about
         orders = [records.orders[0].id]
-    return Slots({"a": a, "b": b}, statuses, _pick(rng, orders))
+    return Slots({"a": a, "b": b}, statuses, pick(rng, orders))
 
 
 _FEWEST = {"largest": 2, "smallest": 2, "total": 2, "keep": 2, "count": 1}

@@ -7,6 +7,7 @@ from typing import TypeVar
 
 import numpy as np
 
+from ..base import pick
 from .records import CITIES, CURRENCIES, NAMES, STATUSES, Currency, Customer, Invoice, Order, Records, Shipment, Status
 
 __all__ = ["draw_records"]
@@ -34,7 +35,7 @@ def draw_records(rng: np.random.Generator, customers: int) -> Records:
     """
     names = _some(rng, NAMES, customers)
     cities, currencies = _some(rng, CITIES, _CITIES), _some(rng, CURRENCIES, _CURRENCIES)
-    owners = [name for name in names for _ in range(_ORDERS[int(rng.integers(len(_ORDERS)))])]
+    owners = [name for name in names for _ in range(pick(rng, _ORDERS))]
     statuses = [status for name in names for status in _statuses(rng, "orders", owners.count(name))]
     count = len(owners)
     ids = [_some(rng, range(low, low + 30), count) for low in (10, 40, 70)]

@@ -15,7 +15,7 @@ from ....planner.plan import Plan
 from ....planner.verifier import Verifier
 from ....verifiers.structure import StructureVerifier
 from ....verifiers.tool_calls import CallLimits, DryRunVerifier, ToolCallVerifier
-from ..base import LEVELS, Family, PlanGrade, Problem, PublicProblem, Split
+from ..base import LEVELS, Family, PlanGrade, Problem, PublicProblem, Split, pick
 from .draw import Difficulty, ToolsGold, ToolsPublic, generate, size_of
 from .grading import fresh_store, grade_text, grade_tools_plan, run
 from .records import STATUSES, VERBS
@@ -97,7 +97,7 @@ class ToolsFamily(Family[ToolsGold, Difficulty]):
         found |= dict.fromkeys(", ".join([*deeds, value]) for value in values)
         if deeds:
             others = [order.id for order in public.records.orders if order.id not in {key for _, key in gold.changes}]
-            other = others[int(rng.integers(len(others)))]
+            other = pick(rng, others)
             told = [str(gold.value), f"cancel {other}, {gold.value}", f"{', '.join(deeds)}, hold {other}, {gold.value}"]
             found |= dict.fromkeys(told)
         return tuple(text for text in found if not grade_text(gold, text))
@@ -120,7 +120,7 @@ class ToolsFamily(Family[ToolsGold, Difficulty]):
                     given.setdefault(kind, []).append(f"$S{len(lines)}" + (f".{field}" if field else ""))
         values = [ref for kind in ("number", "city", "name", "currency", "status") for ref in given.get(kind, ())]
         if values:
-            lines.append(_line(len(lines) + 1, ANSWER, {"value": values[int(rng.integers(len(values)))]}))
+            lines.append(_line(len(lines) + 1, ANSWER, {"value": pick(rng, values)}))
         return parse_plan("\n".join([f"goal: {public.goal}", *public.constraints, *lines]))
 
     def verifiers(self, public: PublicProblem) -> list[Verifier]:
@@ -162,7 +162,7 @@ def _random(
     pool = results if results and (not words or rng.random() < 0.7) else words
     if not pool:
         return ""
-    chosen = pool[int(rng.integers(len(pool)))]
+    chosen = pick(rng, pool)
     return chosen if chosen.startswith("$") or kind in _IDS else f'"{chosen}"'
 
 

@@ -6,7 +6,7 @@ import re
 from fractions import Fraction
 from typing import NamedTuple
 
-from ....decoders.citations import read_answer
+from ....decoders.citations import last_final, read_answer
 from ....planner.errors import PlannealError
 from ....planner.notation import parse_plan
 from ....planner.plan import Plan
@@ -85,8 +85,8 @@ def _changes(text: str) -> tuple[frozenset[tuple[str, int]], str]:
 def read_final(text: str) -> Final:
     """The final value of an answer's whole text, or of a final value alone, with the changes that it tells."""
     lines = read_answer(text[:MAX_TEXT])
-    finals = [line.final for line in lines if line.final is not None]
-    last = finals[-1] if finals else " ".join(line.text for line in lines[-1:])
+    final = last_final(lines)
+    last = " ".join(line.text for line in lines[-1:]) if final is None else final
     changes, rest = _changes(last)
     if not changes:
         for line in lines:

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from ....verifiers.tool_calls.rules import AtMost, Before, NoRepeat, Requires, Rule
+from ..base import pick
 from .compose import Composition
 from .records import Currency, Customer, Invoice, Order, Shipment
 
@@ -78,7 +79,7 @@ _AFTERWARDS = (
 
 
 def _one(rng: np.random.Generator, wordings: Sequence[str]) -> str:
-    return wordings[int(rng.integers(len(wordings)))]
+    return pick(rng, wordings)
 
 
 def fact(rng: np.random.Generator, row: Customer | Order | Invoice | Shipment | Currency) -> str:
