@@ -23,6 +23,15 @@ from ..base import Message
 
 Dialect = Literal["chat", "compact"]
 ROLES = ("draft", "edit", "answer", "direct", "program", "self_check", "critique", "compare")
+_ASKED = re.compile(
+    r"^[ \t]*(?:async +)?def +\w+ *\(|\bfunction +`?\w+\([^)\n]{0,80}\)`? +is +to +be +written\b|"
+    r"(?:^|[.!?:;]\s+|\bplease\s+)(?:write|implement|complete|create|define)\s+(?:me\s+)?"
+    r"(?:in +python\b|(?:a|an|one|the|this)(?: +\w+)? +(?:python|program|script|method)\b|(?:a|an|one|this) +function\b"
+    r"|python\b)",
+    re.IGNORECASE | re.MULTILINE,
+)
+"""A question that is to be answered by a program: an order to write one, or the head of one to go on from."""
+_PLANNED = re.compile(r"^goal: (?:write|implement|define) `?\w+\(|\[ ?(?:code|test|program): ", re.MULTILINE)
 _HEADER = re.compile(r"^--- (system|user|assistant) ---\n", re.MULTILINE)
 
 
@@ -43,6 +52,8 @@ class PromptSet:
             undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
         )
         self._environment.filters["spaced"] = spaced
+        self._environment.tests["asking_for_a_program"] = asks_for_program
+        self._environment.tests["of_a_program"] = plans_program
         self._sources = {role: _shipped(dialect, role) for role in ROLES}
         if overrides is not None:
             self._sources |= _overriding(Path(overrides))
@@ -89,6 +100,19 @@ def spaced(plan: str) -> str:
     one and the same token wherever it stands.
     """
     return re.sub(r"(?<!\\)\[(?=\S)", "[ ", plan)
+
+
+def asks_for_program(question: str) -> bool:
+    """Whether a question tells its reader to write a program (``question is asking_for_a_program`` in templates)."""
+    return _ASKED.search(question) is not None
+
+
+def plans_program(plan: str) -> bool:
+    """Whether a plan in notation is one for a program: by its goal, or by a check on a program's text or results.
+
+    Templates say ``plan is of_a_program``.
+    """
+    return _PLANNED.search(plan) is not None
 
 
 def _shipped(dialect: str, role: str) -> str:

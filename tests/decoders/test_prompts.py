@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 import pytest
-from planneal.decoders.prompts import ROLES, PromptSet
+from planneal.decoders.prompts import ROLES, PromptSet, asks_for_program, plans_program
 from planneal.decoders.registry import load_model
 from planneal.planner.errors import ConfigError
 
@@ -89,3 +89,60 @@ def test_missing_folders_roles_and_values_are_told(tmp_path):
 def test_unknown_model_strings_are_told(name):
     with pytest.raises(ConfigError, match="use embedded, openai/NAME or hf/PATH"):
         load_model(name)
+
+
+ASKING = (
+    "Write a function h(values) of a list of numbers.",
+    "Write in Python the function tidy(nums) of a list of numbers.",
+    "The function convert(s) is to be written of a text.",
+    "Write a python function to find the first repeated character.",
+    "You are given numbers. Please write one script that sorts them.",
+    'def closest(xs):\n    """The closest pair."""\n',
+)
+NOT_ASKING = (
+    "Q?",
+    "How long does it take Ann to write a program of 300 lines?",
+    "Ann writes a function room booking. How many rooms are there?",
+    "Write the function y = x^2 + 2x in vertex form.",
+    "What does f([1, 2]) return?",
+)
+
+
+@pytest.mark.parametrize("question", ASKING)
+def test_chat_prompts_ask_for_a_fenced_program_where_the_question_does(question):
+    assert asks_for_program(question)
+    for role in ("direct", "answer"):
+        system = PromptSet("chat").render(role, **(VALUES | {"question": question}))[0].content
+        assert "fenced with ```python" in system
+        assert "final value" not in system
+
+
+@pytest.mark.parametrize("question", NOT_ASKING)
+def test_other_questions_are_answered_by_a_value(question):
+    assert not asks_for_program(question)
+    for role in ("direct", "answer"):
+        system = PromptSet("chat").render(role, **(VALUES | {"question": question}))[0].content
+        assert "```" not in system
+        assert "final value" in system
+
+
+@pytest.mark.parametrize(
+    ("plan", "found"),
+    [
+        ("goal: write f(xs)\nS1: sort them", True),
+        ("goal: g\nI1: [code: no loop]\nS1: sort them", True),
+        ("goal: g\nI1: empty lists [ test: f([]) == 0]", True),
+        ("goal: how many tests?\nS1: [tests = 4]", False),
+        ("goal: g\nS1: [call: answer(value=4)]", False),
+    ],
+)
+def test_a_plan_for_a_program_shows_by_its_goal_and_checks(plan, found):
+    assert plans_program(plan) is found
+    system = PromptSet("chat").render("answer", **(VALUES | {"plan": plan}))[0].content
+    assert ("fenced with ```python" in system) is found
+    assert "- bad" in PromptSet("chat").render("answer", **(VALUES | {"plan": plan, "errors": ["bad"]}))[0].content
+
+
+def test_the_compact_prompts_are_the_same_for_programs():
+    values = VALUES | {"question": ASKING[0]}
+    assert PromptSet("compact").render("direct", **values)[0].content == f"{ASKING[0]}\nanswer:\n"
