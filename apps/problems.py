@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
 
+from ..decoders.answerer import Observe
 from ..decoders.base import LanguageModel
 from ..planner.errors import ConfigError, SandboxUnavailable
 from ..planner.task import Task
@@ -138,6 +139,12 @@ class Put:
 
         own = family(self._problem.public.family).verifiers(self._problem.public)
         return judges(model, settings, own)
+
+    def observe(self) -> Observe | None:
+        """What carrying a plan of the problem out gives, None where its items do nothing."""
+        from ..experiments.families.registry import family
+
+        return family(self._problem.public.family).observe(self._problem.public)
 
     async def right(self, text: str, screen: Screen) -> bool | None:
         """Whether an answer is right, None where nothing here can run it, which the screen is told."""

@@ -126,7 +126,8 @@ def solve(
                 screen.say(task.question)
             loaded = open_model(ctx, model, base_url)
             judges = put.judges(loaded, tuned) if put is not None else None
-            pipeline = Pipeline(loaded, settings=tuned, prompts=prompts, verifiers=judges)
+            observe = put.observe() if put is not None else None
+            pipeline = Pipeline(loaded, settings=tuned, prompts=prompts, verifiers=judges, observe=observe)
             run = pipeline.stream(task, budget=budget, seed=seed, trace=trace)
             interrupted = drive(run, screen, Narrator(screen.err, level))
             result = run.result

@@ -47,7 +47,10 @@ def replay(trace: TracePath, prompts: Prompts = None, json_: Json = False) -> No
 
     def make(model: LanguageModel, settings: Settings) -> Pipeline:
         judges = problem.judges(model, settings) if problem is not None else None
-        return Pipeline(model, settings=settings, prompts=prompts, verifiers=judges, clock=lambda: 0.0)
+        observe = problem.observe() if problem is not None else None
+        return Pipeline(
+            model, settings=settings, prompts=prompts, verifiers=judges, observe=observe, clock=lambda: 0.0
+        )
 
     with guard():
         recorded = list(read_trace(trace))

@@ -134,11 +134,43 @@ async def run_method(
         clock: Seconds, injected.
         done: Called after every problem.
     """
+    return await run_each(
+        method.name, lambda problem: method, model, chosen, seed=seed, parallel=parallel, clock=clock, done=done
+    )
+
+
+async def run_each(
+    name: str,
+    method_for: Callable[[AnyProblem], Method],
+    model: LanguageModel,
+    chosen: Sequence[AnyProblem],
+    *,
+    seed: int = 0,
+    parallel: int = 16,
+    clock: Callable[[], float] = time.perf_counter,
+    done: Callable[[], None] = lambda: None,
+) -> MethodRow:
+    """:func:`run_method` with a method of its own for each problem.
+
+    It is for ceilings, whose methods are made of the gold: what such a row says is what a part is worth, never what a
+    method can do.
+
+    Args:
+        name: The row's name.
+        method_for: The method for a problem.
+        model: The language model.
+        chosen: The problems.
+        seed: As in :func:`run_method`.
+        parallel: As in :func:`run_method`.
+        clock: Seconds, injected.
+        done: Called after every problem.
+    """
     gate = asyncio.Semaphore(parallel)
 
     async def one(index: int, problem: AnyProblem) -> Graded:
-        bound = method.with_verifiers(family_of(problem.public.family).verifiers(problem.public))
+        family, public = family_of(problem.public.family), problem.public
         async with gate:
+            bound = method_for(problem).for_problem(family.verifiers(public), family.observe(public))
             outcome = await bound.run(model, task_of(problem), seed * 10_000 + index)
             graded = await graded_outcome(problem, outcome)
         done()
@@ -146,7 +178,7 @@ async def run_method(
 
     started = clock()
     graded = await asyncio.gather(*(one(index, problem) for index, problem in enumerate(chosen)))
-    return _row(method.name, list(graded), clock() - started)
+    return _row(name, list(graded), clock() - started)
 
 
 async def graded_outcome(problem: AnyProblem, outcome: Outcome) -> Graded:

@@ -14,7 +14,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from ..decoders.answerer import Answerer
+from ..decoders.answerer import Answerer, Observe
 from ..decoders.base import LanguageModel, SampleRequest
 from ..decoders.citations import last_final, read_answer
 from ..decoders.metered import Account, MeteredModel
@@ -34,7 +34,7 @@ from ..proposers.structural import apply_all, tidy
 from ..settings import Settings
 from ..verifiers import default_verifiers as exact_verifiers
 from ..verifiers.registry import DEFAULT
-from .voting import elect
+from .voting import elect, said
 
 
 @dataclass(frozen=True)
@@ -62,15 +62,18 @@ class Method(ABC):
     Attributes:
         name: As in tables.
         verifiers: What judges plans for the problem at hand, where its family has verifiers of its own.
+        observe: What carrying a plan of this problem out gives, for the answer to read; None where it gives nothing.
     """
 
     name: str
     verifiers: Sequence[Verifier] | None = None
+    observe: Observe | None = None
 
-    def with_verifiers(self, verifiers: Sequence[Verifier]) -> Self:
-        """The same method for a problem whose family brings these verifiers; methods without plans need none."""
+    def for_problem(self, verifiers: Sequence[Verifier], observe: Observe | None = None) -> Self:
+        """The same method for a problem whose family brings these parts; methods without plans need none."""
         bound = copy(self)
         bound.verifiers = tuple(verifiers)
+        bound.observe = observe
         return bound
 
     @abstractmethod
@@ -130,7 +133,7 @@ class Direct(Method):
 class SelfConsistency(Method):
     """Majority vote over k sampled direct answers (Wang et al. 2022); unreadable answers have no vote.
 
-    Where answers are no values (programs), the first one stands.
+    Where answers are programs, those count as one that are the same program but for comments and layout.
     """
 
     def __init__(self, k: int = 8, temperature: float = 0.7, max_tokens: int = 512) -> None:
@@ -151,7 +154,7 @@ class SelfConsistency(Method):
             seed=seed,
         )
         samples = await metered.sample(request)
-        found = elect([final_value(sample.text) for sample in samples])
+        found = elect([said(sample.text) for sample in samples])
         winner = samples[found.place]
         return Outcome(final_value(winner.text), ledger.spent, notes={"votes": found.rivals}, text=winner.text)
 
@@ -191,17 +194,18 @@ class BestOfPlans(Method):
         best: Judged | None = None
         anchor: Anchor | None = None
         for text in texts:
-            plan = read_draft(task, text).plan
-            plan = apply_all(plan, tidy(plan))[0] if self.ordered else plan
+            drafted = read_draft(task, text).plan
+            plan = apply_all(drafted, tidy(drafted))[0] if self.ordered else drafted
             anchor = anchor or Anchor.of(plan)
             judged = await kernel.judge(plan, anchor)
             if best is None or difference(judged.energy, best.energy) < 0:
-                best = judged
+                best, draft = judged, drafted
         assert best is not None
-        answerer = Answerer(metered, prompts, self.settings.answer)
+        answerer = Answerer(metered, prompts, self.settings.answer, self.observe)
         answers = [a async for a in answerer.decode(np.random.default_rng(seed), task, best.plan)]
         chosen = next((a for a in answers if a.faithful), answers[0])
-        return Outcome(chosen.value, ledger.spent, plan=format_plan(best.plan), text=chosen.text)
+        notes = {"draft": format_plan(draft), "faithful": chosen.faithful}
+        return Outcome(chosen.value, ledger.spent, plan=format_plan(best.plan), notes=notes, text=chosen.text)
 
 
 def _judging_kernel(model: MeteredModel, verifiers: Sequence[Verifier], settings: Settings, task: Task) -> Kernel:
@@ -220,6 +224,16 @@ def _judging_kernel(model: MeteredModel, verifiers: Sequence[Verifier], settings
     )
 
 
+PipelineOf = Callable[[LanguageModel, Settings, Sequence[Verifier | str] | None, Observe | None], Pipeline]
+"""Makes a pipeline of a model, settings, a family's verifiers and what observes its plans."""
+
+
+def _pipeline(
+    model: LanguageModel, settings: Settings, verifiers: Sequence[Verifier | str] | None, observe: Observe | None
+) -> Pipeline:
+    return Pipeline(model, settings=settings, verifiers=verifiers, observe=observe)
+
+
 class Planneal(Method):
     """The pipeline: draft, refine, answer.
 
@@ -227,7 +241,8 @@ class Planneal(Method):
         settings: How it refines.
         budget: What each problem may cost.
         name: As it appears in tables.
-        make: Makes the pipeline, for variants with parts of their own; it is handed the verifiers to use.
+        make: Makes the pipeline, for variants with parts of their own; it is handed the verifiers to use and what
+            observes plans.
     """
 
     def __init__(
@@ -235,18 +250,16 @@ class Planneal(Method):
         settings: Settings | None = None,
         budget: Budget | None = None,
         name: str = "planneal",
-        make: Callable[[LanguageModel, Settings, Sequence[Verifier | str] | None], Pipeline] | None = None,
+        make: PipelineOf | None = None,
     ) -> None:
         self.name = name
         self.settings = settings or Settings()
         self.budget = budget or Budget()
-        self._make = make or (
-            lambda model, settings, verifiers: Pipeline(model, settings=settings, verifiers=verifiers)
-        )
+        self._make = make or _pipeline
 
     async def run(self, model: LanguageModel, task: Task, seed: int) -> Outcome:
         """One run; a budget that ends it early still gives what there is."""
-        pipeline = self._make(model, self.settings, judges(model, self.settings, self.verifiers))
+        pipeline = self._make(model, self.settings, judges(model, self.settings, self.verifiers), self.observe)
         run = pipeline.stream(task, budget=self.budget, seed=seed)
         try:
             async for _ in run:
@@ -259,6 +272,7 @@ class Planneal(Method):
             "steps": result.steps,
             "accepted": result.accepted,
             "solved": result.solved,
+            "verifier_calls": result.spent.verifier_calls,
             "faithful": bool(result.answer and result.answer.faithful),
             "draft": format_plan(result.draft),
         }

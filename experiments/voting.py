@@ -1,13 +1,21 @@
-"""Which of several answers most of them agree on: numbers are compared as numbers, everything else as words."""
+"""Which of several answers most of them agree on: numbers are compared as numbers, everything else as words.
+
+An answer that is a program counts as that program, comments and layout aside: what it is called says nothing.
+"""
 
 from __future__ import annotations
 
+import ast
+import hashlib
 import re
 from collections.abc import Sequence
 from fractions import Fraction
 from typing import NamedTuple
 
 from ..decoders.answer import read_value
+from ..decoders.citations import last_final, read_answer
+from ..verifiers.programs import fenced
+from ..verifiers.syntax import NotPython, TooLarge, parse_program
 
 Ballot = Fraction | str
 
@@ -24,6 +32,23 @@ class Election(NamedTuple):
 
     place: int
     rivals: int
+
+
+def said(text: str) -> str | None:
+    """What an answer's text says, as it may vote: its program or else its final value, None where it has neither.
+
+    Programs are those in code fences that define a function. Two are the same where their syntax trees are, so comments
+    and layout make no difference, and other names for variables do.
+    """
+    source = fenced(text)
+    if source is not None:
+        try:
+            tree = parse_program(source)
+        except (NotPython, TooLarge):
+            return None if re.search(r"^\s*(async +)?def\b", source, re.MULTILINE) else last_final(read_answer(text))
+        if any(isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) for node in tree.body):
+            return f"program {hashlib.sha256(ast.dump(tree).encode()).hexdigest()}"
+    return last_final(read_answer(text))
 
 
 def ballot(value: str) -> Ballot:
@@ -52,4 +77,4 @@ def elect(values: Sequence[str | None]) -> Election:
     return Election(max(counts.values(), key=len)[0], len(counts))
 
 
-__all__ = ["Ballot", "Election", "ballot", "elect"]
+__all__ = ["Ballot", "Election", "ballot", "elect", "said"]

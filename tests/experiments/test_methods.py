@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from planneal.experiments.comparison import grade_outcome, problems, run_method, task_of
+from planneal.experiments.comparison import grade_outcome, problems, run_each, run_method, task_of
 from planneal.experiments.families.arithmetic import Difficulty
 from planneal.experiments.families.registry import answer_text, family
 from planneal.experiments.methods import BestOfPlans, Direct, Method, Outcome, Planneal, SelfConsistency, judges
-from planneal.experiments.voting import elect
+from planneal.experiments.voting import elect, said
 from planneal.planner.ledger import Usage
+from planneal.planner.notation import parse_plan
 from planneal.planner.task import Task
 from planneal.settings import Settings
 from planneal.testing import FunctionModel, count
@@ -185,5 +186,57 @@ def test_a_familys_verifiers_take_the_place_of_the_exact_ones_unless_the_setting
     assert judges(model, Settings(verifiers=("structure",)), own) is None
     assert judges(model, Settings(), None) is None
     method = Planneal()
-    assert method.with_verifiers(own).verifiers == tuple(own)
-    assert method.verifiers is None
+    bound = method.for_problem(own, observe)
+    assert (bound.verifiers, bound.observe) == (tuple(own), observe)
+    assert (method.verifiers, method.observe) == (None, None)
+
+
+def observe(task, plan):
+    return {"S1": "seen"}
+
+
+@pytest.mark.parametrize("method", [BestOfPlans(1), Planneal()])
+def test_answers_are_shown_what_carrying_out_a_plan_gave(method):
+    problem = problems(1, 9, "easy", family="tools")[0]
+    replies = [problem.gold.plan, answer_text(problem)]
+    model = FunctionModel(lambda r, i: replies[not r.prompt.endswith("plan:\n")])
+    asyncio.run(run_method(method, model, [problem]))
+    made = family("tools")
+    seen = made.observe(problem.public)(made.task(problem.public), parse_plan(problem.gold.plan))
+    [shown] = [r.prompt for r in model.requests if r.prompt.endswith("answer:\n")]
+    assert seen
+    assert all(f"{item} -> " in shown for item in seen)
+    unseen = FunctionModel(lambda r, i: replies[not r.prompt.endswith("plan:\n")])
+    run(method, unseen, task_of(problem))
+    assert not any(" -> " in request.prompt for request in unseen.requests)
+
+
+FIRST = "```python\ndef f(xs):  # [S1]\n    return xs[1:]\n```\nanswer: f"
+SECOND = "```python\ndef f(xs):\n    return xs[:1]\n```\nanswer: f"
+AGAIN = "Here it is.\n```python\ndef f(xs):\n\n    # the head\n    return xs[:1]\n```"
+BROKEN = "```python\ndef f(xs:\n```\nanswer: f"
+
+
+def test_programs_vote_as_programs_and_not_by_their_names():
+    assert said(SECOND) == said(AGAIN) != said(FIRST)
+    assert said(BROKEN) is None
+    assert said("```\nnuts = 4\n```\nanswer: 4") == "4"
+    assert said("```\n4 nuts and\n```\nanswer: 4") == "4"
+    texts = [BROKEN, FIRST, SECOND, AGAIN]
+    outcome = run(SelfConsistency(4), FunctionModel(lambda r, i: texts[i]))
+    assert (outcome.text, outcome.notes["votes"]) == (SECOND, 2)
+
+
+def test_a_ceiling_has_a_method_of_its_own_for_each_problem():
+    chosen = problems(3, 8, SMALL)
+
+    class Told(Method):
+        def __init__(self, value):
+            self.value = value
+
+        async def run(self, model, task, seed):
+            return Outcome(self.value, Usage(completion_tokens=seed))
+
+    golds = lambda problem: Told(str(problem.gold.value))  # noqa: E731
+    row = asyncio.run(run_each("told", golds, FunctionModel(lambda r, i: ""), chosen, seed=1))
+    assert (row.method, row.correct, row.completion_tokens) == ("told", 3, 10_001)
