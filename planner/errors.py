@@ -23,7 +23,8 @@
     ├── ConfigError                an option, a model string or a prompt file is wrong
     │   ├── CalibrationError       a calibration cannot be read, or is for another verifier, version or model
     │   ├── SeparatorError         a tokenizer loses the step separator of a process reward model
-    │   └── PluginError            a package that adds a part by name is missing or broken (names the package)
+    │   ├── PluginError            a package that adds a part by name is missing or broken (names the package)
+    │   └── RunError               a comparison's run cannot be made, read or gone on with as asked
     ├── LawBroken                  a part breaks a law that every part of its kind must keep (planneal.testing)
     └── MissingExtra               an optional dependency is not installed (names the pip line)
 
@@ -189,6 +190,10 @@ class PluginError(ConfigError):
     def __init__(self, message: str, *, package: str = "") -> None:
         self.package = package
         super().__init__(message)
+
+
+class RunError(ConfigError):
+    """A comparison's run cannot be made, read or gone on with as asked; nothing that it holds was changed."""
 
 
 class LawBroken(PlannealError):  # noqa: N818 - reads as what it states
