@@ -1,9 +1,14 @@
-"""Bootstrap intervals that keep together what belongs together: all attempts at one problem are drawn as one.
+r"""Bootstrap intervals that keep together what belongs together: all attempts at one problem are drawn as one.
 
 The percentile bootstrap (Efron 1979) over clusters: as many clusters as there are, drawn with replacement, the
-statistic computed anew, the interval from its 2.5% and 97.5% quantiles. It answers "what if other problems of this kind
-had been drawn", which is the question a comparison asks; seeds alone would answer a narrower one (Miller 2024, *Adding
-error bars to evals*, section 2.2).
+statistic computed anew, the interval from its outer quantiles. It answers "what if other problems of this kind had been
+drawn", which is the question a comparison asks; seeds alone would answer a narrower one (Miller 2024, *Adding error
+bars to evals*, section 2.2).
+
+With few clusters plain percentiles are too narrow, for the same reason that Student's t is wider than the normal. The
+quantiles are therefore taken at :math:`\Phi(\pm\sqrt{n/(n-1)}\; t_{n-1, 0.975})` instead of at 2.5% and 97.5% (the
+expanded percentile interval, Hesterberg 2015, *What teachers should know about the bootstrap*, section 5.2), which for
+300 clusters is next to no difference and for 20 turns 2.5% into 1.6%.
 """
 
 from __future__ import annotations
@@ -16,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...verifiers.scoring import Interval
+from .scipy_stats import scipy_special
 
 Floats = NDArray[np.float64]
 _CELLS = 4_000_000
@@ -36,12 +42,20 @@ class Estimate(NamedTuple):
     clusters: int
 
 
-def percentiles(drawn: Floats, level: float = 0.95) -> Interval:
-    """The central interval of draws, those that are NaN left out; NaN to NaN where none is left."""
+def percentiles(drawn: Floats, clusters: int, level: float = 0.95) -> Interval:
+    """The expanded percentile interval of draws, those that are NaN left out; NaN to NaN where none is left.
+
+    Args:
+        drawn: The statistic of each resample.
+        clusters: How many clusters each resample has; with a single one there is no spread, and no interval.
+        level: Nominal coverage.
+    """
     kept = drawn[~np.isnan(drawn)]
-    if not kept.size:
+    if not kept.size or clusters < 2:
         return Interval(math.nan, math.nan)
-    low, high = np.quantile(kept, [(1 - level) / 2, (1 + level) / 2])
+    special = scipy_special()
+    wide = math.sqrt(clusters / (clusters - 1)) * float(special.stdtrit(clusters - 1, (1 + level) / 2))
+    low, high = np.quantile(kept, [special.ndtr(-wide), special.ndtr(wide)])
     return Interval(float(low), float(high))
 
 
@@ -92,7 +106,7 @@ def clustered_mean(
     """
     array = _checked(values, clusters)
     means = np.asarray([array[members].mean() for members in by_cluster(clusters)])
-    return Estimate(float(means.mean()), percentiles(means_of_draws(means, rng, draws)), means.size)
+    return Estimate(float(means.mean()), percentiles(means_of_draws(means, rng, draws), means.size), means.size)
 
 
 def clustered_difference(
@@ -119,7 +133,7 @@ def clustered_difference(
         raise ValueError(f"{len(one.keys() ^ other.keys())} problems are on one side only: pairs are needed")
     differences = np.asarray([one[name] - other[name] for name in one])
     drawn = means_of_draws(differences, rng, draws)
-    return Estimate(float(differences.mean()), percentiles(drawn), differences.size)
+    return Estimate(float(differences.mean()), percentiles(drawn, differences.size), differences.size)
 
 
 def clustered_ratio(
@@ -148,7 +162,7 @@ def clustered_ratio(
         drawn[start : start + len(picks)] = _ratios(tops[picks].sum(axis=1), bottoms[picks].sum(axis=1))
     total = bottoms.sum()
     value = float(tops.sum() / total) if total else math.nan
-    return Estimate(value, percentiles(drawn), tops.size)
+    return Estimate(value, percentiles(drawn, tops.size), tops.size)
 
 
 def _ratios(above: Floats, below: Floats) -> Floats:
@@ -182,7 +196,7 @@ def clustered(
     for index in range(draws):
         picks = rng.integers(len(members), size=len(members))
         drawn[index] = statistic(np.concatenate([members[i] for i in picks]))
-    return Estimate(float(statistic(np.arange(len(clusters)))), percentiles(drawn), len(members))
+    return Estimate(float(statistic(np.arange(len(clusters)))), percentiles(drawn, len(members)), len(members))
 
 
 __all__ = [

@@ -27,7 +27,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...verifiers.scoring import Interval
-from .clustered import percentiles
 from .scipy_stats import scipy_stats
 
 Floats = NDArray[np.float64]
@@ -139,7 +138,11 @@ def _gap_interval(h: Floats, replicates: Floats) -> Interval:
         kept = ~np.isnan(row)
         if np.unique(h[kept]).size >= LEAST_HORIZONS:
             gaps[index] = _aic(h[kept], row[kept], log=False) - _aic(h[kept], row[kept], log=True)
-    return percentiles(gaps)
+    kept = gaps[~np.isnan(gaps)]
+    if not kept.size:
+        return Interval(math.nan, math.nan)
+    low, high = np.quantile(kept, [0.025, 0.975])
+    return Interval(float(low), float(high))
 
 
 def _verdict(gap: float, interval: Interval | None) -> tuple[Shape, str]:

@@ -66,7 +66,9 @@ def _even(counts: Discordant) -> float:
 def paired_difference(
     first: Sequence[float], second: Sequence[float], *, rng: np.random.Generator, draws: int = 10_000
 ) -> Interval:
-    """Percentile bootstrap interval (95%) of ``mean(first) - mean(second)``, resampling problems.
+    """Bootstrap interval (95%) of ``mean(first) - mean(second)``, resampling problems; see :mod:`~.clustered`.
+
+    A single problem has no interval: NaN to NaN.
 
     Raises:
         ValueError: Sequences of different lengths, or empty ones.
@@ -77,7 +79,7 @@ def paired_difference(
     difference = one - other
     if difference.size == 0:
         raise ValueError("nothing to compare")
-    return percentiles(means_of_draws(difference, rng, draws))
+    return percentiles(means_of_draws(difference, rng, draws), difference.size)
 
 
 def sign_flip(
