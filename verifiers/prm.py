@@ -15,9 +15,10 @@ from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from typing import Literal, NamedTuple, get_args
 
 from ..decoders.prm import Solution, StepResult, StepScorer, StepScores
+from ..decoders.prompts import spaced
 from ..planner.errors import ConfigError, VerifierError
 from ..planner.ledger import Usage
-from ..planner.notation import format_item
+from ..planner.notation import format_item, format_plan
 from ..planner.plan import Item, Plan
 from ..planner.task import Task
 from ..planner.verdicts import Assessment, Verdict
@@ -27,7 +28,7 @@ from .memo import PlanMemo
 
 Aggregation = Literal["min", "last", "product", "mean"]
 Statistic = Literal["score", "ratio"]
-Render = Literal["notation", "text"]
+Render = Literal["notation", "text", "compact"]
 
 
 def aggregate(scores: Sequence[float], how: Aggregation) -> float:
@@ -45,11 +46,41 @@ def aggregate(scores: Sequence[float], how: Aggregation) -> float:
     return math.prod(scores) if how == "product" else math.fsum(scores) / len(scores)
 
 
-class _Rendered(NamedTuple):
-    """A plan as a solution, and the step of each own item."""
+class Rendered(NamedTuple):
+    """A plan as a reward model sees it.
+
+    Attributes:
+        solution: The question, with what the task gave, and the plan's own items as steps.
+        places: The step of each own item, by id.
+    """
 
     solution: Solution
     places: Mapping[str, int]
+
+
+def rendered(task: Task, plan: Plan, render: Render = "notation") -> Rendered:
+    """A plan as a solution: own items are the steps, locked ones belong to the question.
+
+    Args:
+        task: The task.
+        plan: The plan.
+        render: See :class:`PRMVerifier`.
+    """
+    own = [item for item in plan.items if not item.locked]
+    given = plan.with_items([item for item in plan.items if item.locked])
+    if render == "compact":
+        question = f"{' '.join(task.question.split())}\nplan:\n{spaced(format_plan(given, bare=True))}\n"
+    else:
+        question = "\n".join([task.question, *(_line(item, render) for item in given.items)])
+    steps = tuple(_line(item, render) for item in own)
+    return Rendered(Solution(question, steps), {item.id: place for place, item in enumerate(own)})
+
+
+def _line(item: Item, render: Render) -> str:
+    if render == "text":
+        return item.text or (str(item.check) if item.check is not None else item.id)
+    line = format_item(item, bare=True)
+    return spaced(line) if render == "compact" else line
 
 
 class PRMVerifier(Verifier):
@@ -61,7 +92,8 @@ class PRMVerifier(Verifier):
         threshold: Scores below it fail as doubtful. A product is compared with its n-th power for n items.
         statistic: What an item's score is: ``score``, the model's own, or ``ratio``, that over the item before it (at
             most 1). Models trained on *values* score all that follows a wrong step low; the ratio blames the step.
-        render: Items as their ``notation`` line, or their ``text`` alone (the check where there is no text).
+        render: Items as their ``notation`` line, or their ``text`` alone (the check where there is no text), or
+            ``compact``: question, goal and items just as the compact prompts of the embedded models show them.
         variance: Of an item's score: a number or a function of the score, as calibration found it; 0 where unknown.
         name: Unique within a run.
         timeout: Most seconds for one plan, or for one batch of :meth:`assess_many`.
@@ -95,7 +127,7 @@ class PRMVerifier(Verifier):
         self.scorer, self.aggregation, self.threshold = scorer, aggregation, threshold
         self.statistic, self.render, self._variance = statistic, render, variance
         self._how = (scorer.name, aggregation, threshold, statistic, render)
-        self._rendered = PlanMemo(self._render, size=256)
+        self._rendered = PlanMemo(lambda task, plan: rendered(task, plan, render), size=256)
         # The model gives the same numbers every time, so a fresh draw need not pay for them again.
         self._known = _Known()
 
@@ -190,17 +222,6 @@ class PRMVerifier(Verifier):
             raise VerifierError(f"a score is not in [0, 1]: {', '.join(f'{score:g}' for score in scores)}"[:200])
         self._known.put(solution, scores)
         return scores, result.usage
-
-    def _render(self, task: Task, plan: Plan) -> _Rendered:
-        own = [item for item in plan.items if not item.locked]
-        question = "\n".join([task.question, *(self._line(item) for item in plan.items if item.locked)])
-        steps = tuple(self._line(item) for item in own)
-        return _Rendered(Solution(question, steps), {item.id: place for place, item in enumerate(own)})
-
-    def _line(self, item: Item) -> str:
-        if self.render == "notation":
-            return format_item(item, bare=True)
-        return item.text or (str(item.check) if item.check is not None else item.id)
 
     def _verdict(self, item_id: str, scores: Sequence[float], places: Mapping[str, int]) -> Verdict:
         if item_id == GOAL:

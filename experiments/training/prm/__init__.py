@@ -1,0 +1,1 @@
+"""The embedded process reward model: labels by the gold, data, training, calibration, measurement and export."""

@@ -1,0 +1,84 @@
+"""The model card of a reward model, filled in from the run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from jinja2 import Environment, StrictUndefined
+
+__all__ = ["card"]
+
+_TEMPLATE = """\
+# {{ name }}, version {{ version }}
+
+A process reward model of {{ "%.1f" % (parameters / 1e6) }}M parameters: the body of planneal's embedded language
+model (version {{ model.version }}) under a token-classification head of two classes, *wrong* and *right*. It says of
+each item of a plan how likely it is right, for planneal's own problem families ({{ families | join(", ") }}) and for
+nothing else.
+Apache-2.0, like the project. Its data are drawn by the families' generators; no outside text is in it.
+
+```python
+from planneal.decoders.prm_formats import TokenClassification
+from planneal.decoders.prm_hf import HFStepScorer
+from planneal.verifiers.prm import PRMVerifier
+
+prm = PRMVerifier(HFStepScorer.load("{{ folder }}", TokenClassification()), render="{{ render }}")
+```
+
+## How it was made
+
+    {{ command }}
+
+{{ "%.0f" % minutes.data }} minutes for data, {{ "%.0f" % minutes.training }} for training, on {{ hardware }};
+{{ steps }} steps, {{ rows.train }} plans. Seed {{ seed }}; problems of the `train` half of the seed space only, which
+shares no stream with the `eval` half.
+
+- **Plans**: for {{ problems }} problems of each family a greedy draft and one at temperature {{ temperature }}, written
+  by the language model itself; hard negatives, which are gold plans with one item that says something else and that
+  exact verifiers do not name where such a one was found; some gold plans. {{ rows.origins }}.
+- **Labels**: item by item by the gold (`experiments/training/prm/labels.py`). An item is blamed for its own fault, not
+  for what it rests on; in `schedule` a thing is wrong after which a rule of the question can no longer be kept; in
+  `countdown` a step is wrong after which the target is out of reach.
+- **Format**: TRL's: question, then each item and a newline, at which the class is read. Shown as `{{ render }}`.
+- **Training**: AdamW, {{ batch }} plans a batch, peak rate {{ rate }}, linear warm-up and decay, bfloat16 autocast,
+  the last {{ "%.0f" % (100 * final) }}% of the run on drafts alone; shipped in float16.
+- **Calibration**: Platt's map on the log-odds, slope {{ "%.3f" % calibration.slope }}, intercept
+  {{ "%+.3f" % calibration.intercept }}, fitted on {{ calibration.count }} items of drafts for other problems of the
+  `train` half ({{ calibration.right }} right) and **folded into the head**: what loads the model sees calibrated
+  scores. Error on the data of the fit, 10 bins of equal width: {{ "%.3f" % calibration.error_before }} before,
+  {{ "%.3f" % calibration.error_after }} after.
+
+## Figures
+
+Drafts of the language model (greedy and sampled) for {{ measured }} problems of each family from the `eval` half, none
+of them seen in training or calibration; for `code` and `tools` these include compositions that training never has.
+
+{{ table }}
+
+*AUROC*: the chance that a right item scores above a wrong one; intervals by bootstrap over problems. *LM's own*: the
+same of the language model's mean token log-probability of the item as it drafted it. *Not named*: over the items
+against which no exact verifier has anything; *silent*: over plans against which none has anything at all. *ECE*:
+expected calibration error over 15 bins of equal mass, without and with the calibration.
+
+## What it cannot do
+
+- Anything but the families' wordings, and plans in planneal's notation.
+- Say whether an item is *needed*: what is missing or not used is for the structure verifier to say.
+- Judge items by what follows: a score depends on the question and the items up to it.
+- One calibration serves all families; the error of a single family may be larger, see the table.
+- The drafts of another language model have other errors; calibration is for those of the embedded one.
+"""
+
+
+def card(facts: Mapping[str, Any]) -> str:
+    """The card's Markdown.
+
+    Args:
+        facts: Everything that the template names.
+
+    Raises:
+        jinja2.UndefinedError: Something is missing.
+    """
+    made = Environment(undefined=StrictUndefined, autoescape=False, keep_trailing_newline=True)
+    return made.from_string(_TEMPLATE).render(**facts)

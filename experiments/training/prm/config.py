@@ -1,0 +1,80 @@
+"""The configuration of a reward model's run, read from TOML."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict
+
+from ....verifiers.prm import Render
+from ...families.registry import names
+
+__all__ = ["PrmConfig", "load_prm_config"]
+
+
+class PrmConfig(BaseModel):
+    """A whole run: data, training and calibration.
+
+    Attributes:
+        name: Name of the run's folder.
+        seed: Seed of everything.
+        families: The families, in equal parts.
+        render: How plans are shown to the reward model.
+        problems: Training problems of each family.
+        calibration: Problems of each family that the calibration is fitted on.
+        chunk: Problems that are drafted together.
+        temperature: Of the sampled draft of each problem; the other one is greedy.
+        longest: Most tokens of a draft.
+        negatives: Share of the training problems that give a hard negative, too.
+        gold: Share of them that give the gold plan.
+        raw: Share of the training drafts that are shown as drafted, not as structural edits settle them.
+        workers: Processes that draft and judge.
+        minutes: Training time; the schedule follows the time that is spent, or the steps, whichever is further.
+        steps: Largest number of steps.
+        threads: CPU threads in training.
+        rows: Plans in a batch.
+        rate: Peak learning rate.
+        warmup: Steps of warm-up; after it the rate falls linearly to zero.
+        weight_decay: Decoupled, of the matrices.
+        clip: Largest norm of the gradient.
+        final: Share of the run, at its end, that sees drafts alone: the mix that is met in use is what the scores are
+            to be calibrated for.
+        checkpoint_minutes: Time between checkpoints.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    seed: int
+    families: tuple[str, ...] = names()
+    render: Render = "compact"
+    problems: int = 480
+    calibration: int = 96
+    chunk: int = 32
+    temperature: float = 0.9
+    longest: int = 300
+    negatives: float = 0.7
+    gold: float = 0.25
+    raw: float = 0.3
+    workers: int = 2
+    minutes: float = 12.0
+    steps: int = 1_000_000
+    threads: int = 2
+    rows: int = 24
+    rate: float = 6e-4
+    warmup: int = 40
+    weight_decay: float = 0.01
+    clip: float = 1.0
+    final: float = 0.3
+    checkpoint_minutes: float = 3.0
+
+
+def load_prm_config(path: Path) -> PrmConfig:
+    """Read a configuration.
+
+    Raises:
+        pydantic.ValidationError: A field is unknown or of the wrong type.
+    """
+    with path.open("rb") as file:
+        return PrmConfig.model_validate(tomllib.load(file))
