@@ -272,7 +272,6 @@ class Planneal(Method):
             "steps": result.steps,
             "accepted": result.accepted,
             "solved": result.solved,
-            "verifier_calls": result.spent.verifier_calls,
             "faithful": bool(result.answer and result.answer.faithful),
             "draft": format_plan(result.draft),
         }

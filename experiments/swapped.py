@@ -54,13 +54,15 @@ class Swap(NamedTuple):
 
 
 def implied(problem: AnyProblem, plan: Plan) -> str | None:
-    """The answer that a plan implies, None where nobody could follow it to an answer."""
+    """The answer that a plan implies, None where nobody could follow it to an answer without adding to it."""
     try:
         text = answer_text(problem, format_plan(plan, bare=True))
     except PlanError:
         return None
-    final = last_final(read_answer(text))
-    return None if final in (None, "unknown") else text
+    lines = read_answer(text)
+    if last_final(lines) in (None, "unknown") or not all(line.citations or line.code for line in lines):
+        return None
+    return text
 
 
 def _arithmetic(problem: AnyProblem, plan: Plan, answer: str) -> dict[str, Any] | None:
