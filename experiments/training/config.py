@@ -34,6 +34,10 @@ class DataConfig(_Section):
         drills: Computations that are drilled beside each draft tree.
         question_weight: Weight of the loss on a question token.
         sampled: Share of the repair trees that are on plans sampled from the model itself, once there are any.
+        families: Share of the trees of each family; `arithmetic` alone has the sizes above.
+        reach: How much of the other families' span of sizes is open, from 0 to 1; `arithmetic` follows where there
+            are others beside it.
+        shapes: Rows, their length, and the share of the batches that have this shape; `rows` and `length` where empty.
     """
 
     rows: int = 14
@@ -49,6 +53,9 @@ class DataConfig(_Section):
     drills: int = 0
     question_weight: float = 0.03
     sampled: float = 0.4
+    families: dict[str, float] = {"arithmetic": 1.0}
+    reach: float = 1.0
+    shapes: tuple[tuple[int, int, float], ...] = ()
 
 
 class OptimConfig(_Section):
@@ -76,13 +83,15 @@ class OnPolicyConfig(_Section):
 
     Attributes:
         at: Points of the run's progress at which plans are sampled.
-        problems: Problems each time; each gives a greedy plan and a sampled one.
+        problems: Problems of `arithmetic` each time; each gives a greedy plan and a sampled one.
+        others: Problems of each other family each time.
         temperature: Temperature of the sampled one.
         batch: Problems decoded together.
     """
 
     at: tuple[float, ...] = (0.4,)
     problems: int = 1500
+    others: int = 0
     temperature: float = 0.9
     batch: int = 64
 
@@ -109,14 +118,18 @@ class RunConfig(_Section):
     Attributes:
         name: Name of the run's folder.
         seed: Seed of everything.
+        version: Which version of the embedded model it makes.
         minutes: Training time, sampling excluded; the schedule follows the time that is spent.
         steps: Largest number of steps; the schedule follows whichever is spent first.
         threads: CPU threads.
         compile: Whether to compile the model.
         prefetch: Whether a worker process prepares batches ahead; they are the same either way.
         checkpoint_minutes: Time between checkpoints.
-        tokenizer_problems: Problems whose text trains the tokenizer.
+        tokenizer_problems: Problems whose text trains the tokenizer, of each family.
         vocabulary: Bound on the tokenizer's size.
+        spoilt: Spoilt gold plans of each family but `arithmetic` that are judged before the first step.
+        init: Folder of a run or of a model whose weights the run begins with; tokens that both tokenizers have keep
+            their embedding, others begin as the mean of what the older tokenizer makes of them.
         mimetic_heads: Heads of each layer in which queries equal keys at the start.
         look_back: Distances and sharpnesses of the heads that begin as attention to a distance.
         model: Sizes of the model; the vocabulary's is the tokenizer's.
@@ -128,6 +141,7 @@ class RunConfig(_Section):
 
     name: str
     seed: int
+    version: int = 1
     minutes: float = 60.0
     steps: int = 1_000_000
     threads: int = 2
@@ -136,6 +150,8 @@ class RunConfig(_Section):
     checkpoint_minutes: float = 4.0
     tokenizer_problems: int = 1500
     vocabulary: int = 1024
+    spoilt: int = 0
+    init: Path | None = None
     mimetic_heads: int = 0
     look_back: tuple[tuple[float, float], ...] = ()
     model: ModelShape = ModelShape()
@@ -143,6 +159,12 @@ class RunConfig(_Section):
     optim: OptimConfig = OptimConfig()
     onpolicy: OnPolicyConfig = OnPolicyConfig()
     stages: tuple[Stage, ...] = ()
+
+    @property
+    def families(self) -> tuple[str, ...]:
+        """Every family that some stage draws from."""
+        drawn = [self.data.families, *(stage.data.families for stage in self.stages)]
+        return tuple(dict.fromkeys(name for shares in drawn for name in shares))
 
     @property
     def quantities(self) -> tuple[int, int]:

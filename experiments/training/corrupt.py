@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from ..families.arithmetic import ArithmeticProblem
-from ..families.relations import BINARY, UNARY, Kind, Relation
+from ..families.relations import BASIC, BINARY, MORE_BINARY, MORE_UNARY, UNARY, Kind, Relation
 from ..families.wording import NAMES
 from .lines import Line, goal_first, needs_of
 
@@ -67,8 +67,10 @@ def spoil(rng: np.random.Generator, relation: Relation, symbols: Sequence[str]) 
         if draw < 0.4 and relation.number is not None:
             low, high = (2, 7) if relation.kind in (Kind.TIMES, Kind.SHARE) else (2, 41)
             changed = replace(relation, number=int(rng.integers(low, high)))
-        elif draw < 0.65 and relation.operands:
-            pool = UNARY if relation.kind in UNARY else BINARY
+        elif draw < 0.65 and relation.operands and relation.kind is not Kind.TOTAL:
+            basic = relation.kind in BASIC
+            unary, binary = (UNARY, BINARY) if basic else (MORE_UNARY, MORE_BINARY)
+            pool = unary if len(relation.operands) == 1 else binary
             changed = replace(relation, kind=pool[int(rng.integers(len(pool)))])
         elif draw < 0.75 and relation.kind is Kind.DIFFERENCE:
             changed = replace(relation, operands=relation.operands[::-1])

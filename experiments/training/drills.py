@@ -7,16 +7,21 @@ teach arithmetic slowly; a drill is one computation, ten tokens long, with opera
 from __future__ import annotations
 
 from fractions import Fraction
+from math import gcd
 
 import numpy as np
 
-from ..families.relations import Kind, Relation
+from ..families.arithmetic_draw import PERCENTS
+from ..families.base import pick
+from ..families.relations import MORE_BINARY, Kind, Relation
 from ..families.wording import NAMES
 from .corpus import Node
 
 __all__ = ["drill", "drills"]
 
 _KINDS = (Kind.MORE, Kind.FEWER, Kind.TIMES, Kind.SHARE, Kind.SUM, Kind.DIFFERENCE)
+_MORE_KINDS = (Kind.PERCENT, Kind.REMAINDER, Kind.PRODUCT, Kind.AVERAGE, Kind.LARGER, Kind.SMALLER, Kind.TOTAL)
+_OPERANDS = {**dict.fromkeys(MORE_BINARY, 2), Kind.TOTAL: 3}
 _FACTORS = (2, 6)
 """Smallest and largest factor and divisor of the family."""
 _STEPS = (2, 20)
@@ -29,24 +34,38 @@ def _size(rng: np.random.Generator) -> int:
     return int(rng.integers(1, bounds[int(rng.choice(3, p=(0.45, 0.45, 0.1)))] + 1))
 
 
-def drill(rng: np.random.Generator) -> tuple[str, str]:
-    """A computation as the beginning of a claim, and its result: (`` bells = eggs - 17 = 40 - 17 =``, `` 23``)."""
+def drill(rng: np.random.Generator, more: bool = False) -> tuple[str, str]:
+    """A computation as the beginning of a claim, and its result: (`` bells = eggs - 17 = 40 - 17 =``, `` 23``).
+
+    Args:
+        rng: Source of the choices.
+        more: Whether the kinds that are not basic may come, too.
+    """
+    kinds = (*_KINDS, *_MORE_KINDS) if more else _KINDS
     while True:
-        kind = _KINDS[int(rng.integers(len(_KINDS)))]
-        symbol, *names = (NAMES[int(i)] for i in rng.choice(len(NAMES), size=3, replace=False))
-        first, second = _size(rng), _size(rng)
+        kind = kinds[int(rng.integers(len(kinds)))]
+        symbol, *names = (NAMES[int(i)] for i in rng.choice(len(NAMES), size=4, replace=False))
+        first, second, third = _size(rng), _size(rng), _size(rng)
+        if kind is Kind.PRODUCT:
+            first, second = 1 + first % 40, 1 + second % 40
         factor, step = int(rng.integers(_FACTORS[0], _FACTORS[1] + 1)), int(rng.integers(_STEPS[0], _STEPS[1] + 1))
         if kind is Kind.SHARE:
             first *= factor
-        binary = kind in (Kind.SUM, Kind.DIFFERENCE)
-        number = None if binary else factor if kind in (Kind.TIMES, Kind.SHARE) else step
-        relation = Relation(symbol, kind, tuple(names if binary else names[:1]), number)
-        values = dict(zip(names, (Fraction(first), Fraction(second)), strict=True))
+        used = names[: _OPERANDS.get(kind, 1)]
+        number = None if len(used) > 1 else factor if kind in (Kind.TIMES, Kind.SHARE) else step
+        if kind is Kind.PERCENT:
+            number = pick(rng, PERCENTS)
+            whole = 100 // gcd(100, number)
+            first = whole * (1 + first % (300 // whole))
+        if kind is Kind.REMAINDER:
+            number = int(rng.integers(3, 13))
+        relation = Relation(symbol, kind, tuple(used), number)
+        values = dict(zip(names, map(Fraction, (first, second, third)), strict=True))
         result = relation.evaluate(values)
-        if 0 < result < 1000 and first < 1000:
+        if 0 < result < 1000 and first < 1000 and result.denominator == 1:
             return f" {symbol} = {relation.expression} = {relation.written(values)} =", f" {result}"
 
 
-def drills(rng: np.random.Generator, count: int) -> Node:
+def drills(rng: np.random.Generator, count: int, more: bool = False) -> Node:
     """An answer's head with so many computations as branches."""
-    return Node("answer:\n", children=[Node(*drill(rng)) for _ in range(count)])
+    return Node("answer:\n", children=[Node(*drill(rng, more)) for _ in range(count)])

@@ -19,7 +19,6 @@ from .tokenizer import save_tokenizer, special_ids
 
 __all__ = ["export", "load_exported", "main"]
 
-VERSION = 1
 ROLES = ("draft", "edit", "answer", "direct", "self-check")
 
 
@@ -71,9 +70,9 @@ def export(run: Path, out: Path) -> dict[str, Any]:
     save_tokenizer(tokenizer, out)
     facts = {
         "name": "planneal-embedded",
-        "version": VERSION,
-        "families": ["arithmetic"],
-        "roles": list(ROLES),
+        "version": state["version"],
+        "families": list(state["families"]),
+        "roles": [*ROLES, *(["direct with constraints"] if len(state["families"]) > 1 else [])],
         "dialect": "compact",
         "parameters": sum(p.numel() for p in model.parameters()),
         "trained": {

@@ -15,12 +15,50 @@ from tokenizers import Tokenizer
 from ..families.arithmetic import Difficulty, generate
 from ..families.base import Split
 from .config import DataConfig, OnPolicyConfig
+from .draws import DRAWS, draw_problem
 from .lines import find_witnesses, parse_plan
 from .model import Llama
+from .pools import Drafted
 from .repair import Repairer
 from .sampling import decode
 
-__all__ = ["sample_plans"]
+__all__ = ["sample_drafts", "sample_plans"]
+
+_LONGEST = 300
+"""Most tokens of a sampled draft."""
+
+
+def _drawn(rng: np.random.Generator, data: DataConfig) -> tuple[int, Difficulty]:
+    """A training problem of `arithmetic`: its seed, and how hard it is."""
+    seed = int(rng.integers(2**62))
+    if len(data.families) == 1:
+        return seed, Difficulty(quantities=int(rng.integers(data.quantities[0], data.quantities[1] + 1)))
+    return seed, DRAWS["arithmetic"](rng, data.reach)
+
+
+def sample_drafts(
+    model: Llama, tokenizer: Tokenizer, data: DataConfig, options: OnPolicyConfig, seed: int
+) -> list[Drafted]:
+    """Drafts of a checkpoint for training problems of the families but `arithmetic`: half greedy, half sampled.
+
+    Args:
+        model: The checkpoint.
+        tokenizer: Its tokenizer.
+        data: Families, and how much of their sizes is open.
+        options: How many, and how they are sampled.
+        seed: Seed of problems and sampling.
+    """
+    rng = np.random.default_rng(np.random.SeedSequence((seed, 8)))
+    found: list[Drafted] = []
+    for name in (name for name in data.families if name != "arithmetic"):
+        for start in range(0, options.others, options.batch):
+            drawn = [draw_problem(rng, name, data.reach) for _ in range(min(options.batch, options.others - start))]
+            drawn.sort(key=lambda pair: len(pair[0].public.question))
+            prompts = [f"{problem.public.question}\nplan:\n" for problem, _ in drawn]
+            for half, temperature in ((0, 0.0), (1, options.temperature)):
+                texts = decode(model, tokenizer, prompts[half::2], _LONGEST, temperature, seed + start)
+                found += [Drafted(name, key, text) for (_, key), text in zip(drawn[half::2], texts, strict=True)]
+    return found
 
 
 def sample_plans(
@@ -46,16 +84,13 @@ def sample_plans(
     read = faultless = total = 0
     for start in range(0, options.problems, options.batch):
         count = min(options.batch, options.problems - start)
-        drawn = [
-            (int(rng.integers(2**62)), int(rng.integers(data.quantities[0], data.quantities[1] + 1)))
-            for _ in range(count)
-        ]
-        drawn.sort(key=lambda pair: pair[1])
-        problems = [generate(s, Difficulty(quantities=q), Split.TRAIN) for s, q in drawn]
+        drawn = [_drawn(rng, data) for _ in range(count)]
+        drawn.sort(key=lambda pair: pair[1].quantities)
+        problems = [generate(s, d, Split.TRAIN) for s, d in drawn]
         prompts = [problem.public.question + "\nplan:\n" for problem in problems]
         for temperature in (0.0, options.temperature):
             plans = decode(model, tokenizer, prompts, 220, temperature, seed + start)
-            for (number, quantities), problem, plan in zip(drawn, problems, plans, strict=True):
+            for (number, difficulty), problem, plan in zip(drawn, problems, plans, strict=True):
                 total += 1
                 target = problem.public.target
                 lines = parse_plan(plan, target)
@@ -66,6 +101,6 @@ def sample_plans(
                 fine = not find_witnesses(lines, target) and all(map(repairer.true, lines))
                 faultless += fine
                 if not fine or rng.random() < 0.1:
-                    rows.append(json.dumps({"seed": number, "quantities": quantities, "plan": plan}))
+                    rows.append(json.dumps({"seed": number, "difficulty": difficulty.model_dump(), "plan": plan}))
     out.write_text("".join(row + "\n" for row in rows), encoding="utf-8")
     return {"readable": read / total, "faultless": faultless / total, "kept": len(rows)}

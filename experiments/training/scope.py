@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
 from tokenizers import Tokenizer
 
-from ..families.arithmetic import Difficulty, generate
-from ..families.base import Split
+from ..families.arithmetic import Difficulty
+from ..families.base import LEVELS, Split
+from ..families.registry import family
 from .batches import load_tokenizer
 from .evaluate import FIRST_SEED
 from .export import load_exported
@@ -38,27 +39,32 @@ def question_nll(model: Llama, tokenizer: Tokenizer, question: str) -> float:
     return float(losses.mean())
 
 
+def _inside(families: Sequence[str], problems: int) -> Iterator[tuple[str, str]]:
+    """In-family questions of the evaluation half, with their families, in turn."""
+    for i in range(problems):
+        made = family(families[i % len(families)])
+        if made.name == "arithmetic":
+            hard = Difficulty(quantities=4 + i // len(families) % 21)
+        else:
+            hard = made.levels[LEVELS[i // len(families) % len(LEVELS)]]
+        yield made.name, made.generate(FIRST_SEED + 10**6 + i, hard, Split.EVAL).public.question
+
+
 def calibrate(
-    model: Llama, tokenizer: Tokenizer, problems: int, others: Mapping[str, Sequence[str]]
+    model: Llama, tokenizer: Tokenizer, families: Sequence[str], problems: int, others: Mapping[str, Sequence[str]]
 ) -> dict[str, object]:
     """The scope record of `planneal.json`.
 
     Args:
         model: The model.
         tokenizer: Its tokenizer.
-        problems: In-family questions of 4 to 24 quantities; half of them set the threshold, half measure it.
+        families: The families that the model knows.
+        problems: In-family questions of all sizes, evenly over the families; half set the threshold, half measure it.
         others: Texts out of the family by name, for measuring only.
     """
-    inside = np.array(
-        [
-            question_nll(
-                model,
-                tokenizer,
-                generate(FIRST_SEED + 10**6 + i, Difficulty(quantities=4 + i % 21), Split.EVAL).public.question,
-            )
-            for i in range(problems)
-        ]
-    )
+    drawn = list(_inside(families, problems))
+    inside = np.array([question_nll(model, tokenizer, question) for _, question in drawn])
+    names = np.array([name for name, _ in drawn[problems // 2 :]])
     fit, held = inside[: problems // 2], inside[problems // 2 :]
     nearest = min(
         (question_nll(model, tokenizer, text) for texts in others.values() for text in texts), default=float("inf")
@@ -74,6 +80,7 @@ def calibrate(
             "above": round(float((held > threshold).mean()), 5),
             "median": round(float(np.median(held)), 3),
             "largest": round(float(held.max()), 3),
+            "largest_by_family": {name: round(float(held[names == name].max()), 3) for name in families},
         },
         "out_of_family": {
             name: {
@@ -111,7 +118,7 @@ def main() -> None:
     }
     path = arguments.model / "planneal.json"
     facts = json.loads(path.read_text(encoding="utf-8"))
-    facts["scope"] = calibrate(model, tokenizer, arguments.problems, others)
+    facts["scope"] = calibrate(model, tokenizer, facts["families"], arguments.problems, others)
     path.write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
     print(json.dumps(facts["scope"], indent=2))
 

@@ -7,7 +7,7 @@ the messages' contents, so that a chat server sees the very text that a raw prom
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,8 @@ from ..families.arithmetic import Difficulty, generate
 from ..families.base import Split
 from ..families.wording import NAMES
 from .corpus import Node, answer_tree, draft_tree, repair_tree
+from .draws import draw_problem
+from .trees import gold_tree
 
 __all__ = ["CHAT_TEMPLATE", "END", "PAD", "PRETOKENIZER", "save_tokenizer", "special_ids", "train_tokenizer"]
 
@@ -35,8 +37,14 @@ def _texts(node: Node) -> Iterator[str]:
         yield from _texts(child)
 
 
-def _corpus(seed: int, problems: int) -> Iterator[str]:
+def _corpus(seed: int, problems: int, families: Sequence[str]) -> Iterator[str]:
     """Text of all roles, and every name several hundred times with and without a space before it."""
+    for name in families:
+        if name == "arithmetic":
+            continue
+        for i in range(problems):
+            rng = np.random.default_rng(np.random.SeedSequence((seed, i, sum(map(ord, name)))))
+            yield from _texts(gold_tree(rng, draw_problem(rng, name)[0]))
     for i in range(problems):
         rng = np.random.default_rng(np.random.SeedSequence((seed, i)))
         problem = generate(int(rng.integers(2**62)), Difficulty(quantities=int(rng.integers(2, 15))), Split.TRAIN)
@@ -46,13 +54,16 @@ def _corpus(seed: int, problems: int) -> Iterator[str]:
         yield from [f"{name} {name}\n"] * 300
 
 
-def train_tokenizer(seed: int = 0, problems: int = 1500, size: int = 1024) -> Tokenizer:
+def train_tokenizer(
+    seed: int = 0, problems: int = 1500, size: int = 1024, families: Sequence[str] = ("arithmetic",)
+) -> Tokenizer:
     """Train the tokenizer on the corpus of all roles.
 
     Args:
         seed: Seed of the corpus.
-        problems: Problems in the corpus.
+        problems: Problems of each family in the corpus.
         size: Size of the vocabulary, the two special tokens included.
+        families: Families in the corpus; `arithmetic` is always among them.
 
     Raises:
         ValueError: A name came out as more than one token.
@@ -71,7 +82,7 @@ def train_tokenizer(seed: int = 0, problems: int = 1500, size: int = 1024) -> To
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
-    tokenizer.train_from_iterator(_corpus(seed, problems), trainer)
+    tokenizer.train_from_iterator(_corpus(seed, problems, families), trainer)
     split = [name for name in NAMES if len(tokenizer.encode(name).ids) + len(tokenizer.encode(" " + name).ids) != 2]
     if split:
         raise ValueError(f"names that are more than one token: {', '.join(split)}")

@@ -22,13 +22,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .batches import load_tokenizer, make_batch
+from .batches import PoolFiles, load_tokenizer, make_batch
 from .config import RunConfig, load_config
 from .model import Llama
 from .muon import Muon
-from .onpolicy import sample_plans
+from .onpolicy import sample_drafts, sample_plans
 from .packing import Batch
+from .pools import judge_drafts, spoilt_pool
 from .tokenizer import save_tokenizer, train_tokenizer
+from .transplant import transplant
 
 __all__ = ["Run", "learning_rate", "main"]
 
@@ -62,12 +64,14 @@ class Run:
         self.folder = root / config.name
         self.folder.mkdir(parents=True, exist_ok=True)
         if not (self.folder / "tokenizer.json").exists():
-            tokenizer = train_tokenizer(config.seed, config.tokenizer_problems, config.vocabulary)
+            tokenizer = train_tokenizer(config.seed, config.tokenizer_problems, config.vocabulary, config.families)
             save_tokenizer(tokenizer, self.folder)
         self.tokenizer = load_tokenizer(str(self.folder))
         torch.manual_seed(config.seed)
         shape = config.model.model_copy(update={"vocab_size": self.tokenizer.get_vocab_size()})
         self.model = Llama(shape, config.mimetic_heads, config.look_back)
+        if config.init is not None and not self.checkpoint.exists():
+            transplant(self.model, self.tokenizer, config.init)
         matrices = [p for n, p in self.model.named_parameters() if p.ndim == 2 and "embed" not in n]
         others = [p for n, p in self.model.named_parameters() if p.ndim != 2 or "embed" in n]
         self.optimisers: list[torch.optim.Optimizer] = [
@@ -91,9 +95,16 @@ class Run:
         return min(1.0, max(self.seconds / 60 / self.config.minutes, self.step / self.config.steps))
 
     @property
-    def pool(self) -> str | None:
-        """The file of sampled plans in use."""
-        return str(self.folder / f"onpolicy{self.sampled}.jsonl") if self.sampled else None
+    def pools(self) -> PoolFiles:
+        """The files of plans in use."""
+
+        def present(name: str) -> str | None:
+            path = self.folder / name
+            return str(path) if path.exists() else None
+
+        return PoolFiles(
+            present(f"onpolicy{self.sampled}.jsonl"), present("spoilt.jsonl"), present(f"drafted{self.sampled}.jsonl")
+        )
 
     def _load(self) -> None:
         if not self.checkpoint.exists():
@@ -111,6 +122,8 @@ class Run:
             "model": self.model.state_dict(),
             "optimisers": [optimiser.state_dict() for optimiser in self.optimisers],
             "shape": self.model.shape.model_dump(),
+            "version": self.config.version,
+            "families": list(self.config.families),
             "quantities": list(self.config.quantities),
             "step": self.step,
             "seconds": self.seconds,
@@ -133,14 +146,30 @@ class Run:
         started = time.monotonic()
         options = self.config.onpolicy
         seed = self.config.seed + 1000 * (self.sampled + 1)
-        found = sample_plans(frozen, self.tokenizer, self.config.stage(self.progress).data, options, seed, out)
+        data = self.config.stage(self.progress).data
+        found = sample_plans(frozen, self.tokenizer, data, options, seed, out)
+        judged = {}
+        if options.others:
+            drafts = sample_drafts(frozen, self.tokenizer, data, options, seed)
+            path = self.folder / f"drafted{self.sampled + 1}.jsonl"
+            judged = judge_drafts(drafts, seed, path, self.config.threads)
         self.sampled += 1
-        self.log({"step": self.step, "onpolicy": found, "seconds": time.monotonic() - started})
+        self.log({"step": self.step, "onpolicy": found, "others": judged, "seconds": time.monotonic() - started})
         self.save()
+
+    def spoil(self) -> None:
+        """Make the pool of spoilt plans, once."""
+        out = self.folder / "spoilt.jsonl"
+        counts = {name: self.config.spoilt for name in self.config.families if name != "arithmetic"}
+        if self.config.spoilt and counts and not out.exists():
+            started = time.monotonic()
+            found = spoilt_pool(counts, self.config.seed, out, self.config.threads)
+            self.log({"step": self.step, "spoilt": found, "seconds": time.monotonic() - started})
 
     def train(self) -> None:
         """Train to the end of the budget."""
         config = self.config
+        self.spoil()
         forward = torch.compile(self.model, dynamic=False) if config.compile else self.model
         with ExitStack() as stack:
             workers = None
@@ -155,14 +184,14 @@ class Run:
 
     def _batches(self, workers: ProcessPoolExecutor | None) -> Generator[Batch, None, None]:
         """The batches from this step on, prepared a few steps ahead where there is a worker."""
-        config, data = self.config, self.config.stage(self.progress).data
+        config, data, pools = self.config, self.config.stage(self.progress).data, self.pools
         ahead: deque[Future[Batch]] = deque()
         try:
             for step in itertools.count(self.step):
                 if workers is None:
-                    yield make_batch(data, config.seed, step, str(self.folder), self.pool)
+                    yield make_batch(data, config.seed, step, str(self.folder), pools)
                     continue
-                ahead.append(workers.submit(make_batch, data, config.seed, step, str(self.folder), self.pool))
+                ahead.append(workers.submit(make_batch, data, config.seed, step, str(self.folder), pools))
                 if len(ahead) == _AHEAD:
                     yield ahead.popleft().result()
         finally:

@@ -16,7 +16,7 @@ pytest.importorskip("transformers")
 from planneal.experiments.families.arithmetic import Difficulty, generate
 from planneal.experiments.families.base import Split
 from planneal.experiments.families.wording import NAMES
-from planneal.experiments.training.batches import load_tokenizer, make_batch
+from planneal.experiments.training.batches import PoolFiles, load_tokenizer, make_batch
 from planneal.experiments.training.config import RunConfig
 from planneal.experiments.training.corpus import draft_tree
 from planneal.experiments.training.export import export, load_exported
@@ -98,7 +98,7 @@ def test_a_complete_run_is_left_alone(finished):
 
 def test_batches_depend_on_seed_and_step_alone(finished):
     folder = str(finished.folder)
-    first, same, later = (make_batch(TINY.data, 3, step, folder, None) for step in (7, 7, 8))
+    first, same, later = (make_batch(TINY.data, 3, step, folder, PoolFiles()) for step in (7, 7, 8))
     assert all(np.array_equal(a, b) for a, b in zip(first, same, strict=True))
     assert not np.array_equal(first.ids, later.ids)
 

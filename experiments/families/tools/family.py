@@ -25,7 +25,7 @@ from .telling import answer_text, observations
 from .toolbox import ANSWER, GIVES, TAKES, toolbox
 from .verifier import RequestVerifier
 
-__all__ = ["FAMILY", "ToolsFamily", "answer_text"]
+__all__ = ["FAMILY", "ToolsFamily", "answer_text", "near_plans"]
 
 _IDS = ("order", "invoice", "shipment")
 
@@ -83,7 +83,7 @@ class ToolsFamily(Family[ToolsGold, Difficulty]):
         public, gold = _public(problem.public), problem.gold
         deeds = [f"{tool} {key}" for tool, key in gold.changes]
         found: dict[str, None] = {}
-        for plan in _near(gold.plan):
+        for plan in near_plans(gold.plan):
             ran = run(public, parse_plan(plan))
             told = [f"{tool} {key}" for tool, key in ran.changes]
             if ran.value is not None:
@@ -180,8 +180,8 @@ _SWAPS = (
 )
 
 
-def _near(plan: str) -> list[str]:
-    """The plan with one word swapped, with a filter passed over, or without a conversion."""
+def near_plans(plan: str) -> list[str]:
+    """A plan with one word swapped, with a filter passed over, or without a conversion."""
     found = [plan.replace(old, new) for old, new in _SWAPS if old in plan]
     for number, status in re.findall(r"S([0-9]+): \[call: keep\(rows=\$S[0-9]+, status=(\"[a-z]+\")", plan):
         rows = re.search(rf"S{number}: \[call: keep\(rows=(\$S[0-9]+), status={status}", plan)

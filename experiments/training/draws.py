@@ -1,0 +1,110 @@
+"""Training problems of every family, easy and hard mixed: always from the `train` half of the seed space.
+
+Sizes are drawn evenly over what each family's levels span, so that a level's share of the trees does not decide what is
+learnt; held-out structures of `code` and `tools` are no part of the `train` half at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..families import arithmetic, countdown
+from ..families.base import Problem, Split
+from ..families.code.problem import Difficulty as CodeDifficulty
+from ..families.registry import family
+from ..families.relations import BASIC, Kind
+from ..families.schedule.drawing import Difficulty as ScheduleDifficulty
+from ..families.tools.draw import Difficulty as ToolsDifficulty
+
+__all__ = ["DRAWS", "Key", "draw_problem", "problem_of"]
+
+
+class Key(NamedTuple):
+    """What brings a training problem back.
+
+    Attributes:
+        seed: Its seed.
+        difficulty: Seed of the draw of its difficulty.
+        reach: How much of the span of sizes was open, in per cent.
+    """
+
+    seed: int
+    difficulty: int
+    reach: int = 100
+
+
+def _size(rng: np.random.Generator, low: int, high: int, reach: float) -> int:
+    """A size from `low` to `high`, evenly, or up to a share of that span."""
+    return int(rng.integers(low, low + round((high - low) * reach) + 1))
+
+
+def _arithmetic(rng: np.random.Generator, reach: float) -> arithmetic.Difficulty:
+    quantities = _size(rng, 4, 24, reach)
+    return arithmetic.Difficulty(quantities=quantities, kinds=tuple(Kind) if rng.random() < 0.45 else BASIC)
+
+
+def _schedule(rng: np.random.Generator, reach: float) -> ScheduleDifficulty:
+    items = _size(rng, 5, 11, reach)
+    rules = int(rng.integers(4, max(6, 2 * items - 4)))
+    most = max(8, 4 * items - 16) if rules >= 2 * items - 6 else None
+    return ScheduleDifficulty(items=items, constraints=rules, solutions=most, locked="any")
+
+
+def _tools(rng: np.random.Generator, reach: float) -> ToolsDifficulty:
+    low = _size(rng, 2, 8, reach)
+    return ToolsDifficulty(
+        calls=(low, low + 1),
+        writes=float(rng.uniform(0.2, 0.5)),
+        constraints=_size(rng, 0, 3, reach),
+        spare_facts=_size(rng, 1, 5, reach),
+        spare_tools=_size(rng, 1, 4, reach),
+    )
+
+
+def _code(rng: np.random.Generator, reach: float) -> CodeDifficulty:
+    return CodeDifficulty(
+        operations=_size(rng, 1, 5, reach),
+        rules=int(rng.integers(0, 3)),
+        invariants=int(rng.integers(0, 2)),
+        distractors=int(rng.integers(0, 3)),
+        shuffled=bool(rng.random() < 0.4),
+        locked=bool(rng.random() < 0.2),
+    )
+
+
+def _countdown(rng: np.random.Generator, reach: float) -> countdown.Difficulty:
+    numbers = _size(rng, 3, 5, reach)
+    largest = int(rng.choice((20, 50, 99)))
+    return countdown.Difficulty(numbers=numbers, largest=largest, largest_result=999 if numbers < 5 else 9999)
+
+
+DRAWS: Mapping[str, Callable[[np.random.Generator, float], Any]] = {
+    "arithmetic": _arithmetic,
+    "schedule": _schedule,
+    "tools": _tools,
+    "code": _code,
+    "countdown": _countdown,
+}
+"""How the difficulty of a training problem is drawn, by family."""
+
+
+def problem_of(name: str, key: Key) -> Problem[Any]:
+    """The training problem of a family with this key."""
+    rng = np.random.default_rng(np.random.SeedSequence((key.difficulty, 11)))
+    return family(name).generate(key.seed, DRAWS[name](rng, key.reach / 100), Split.TRAIN)
+
+
+def draw_problem(rng: np.random.Generator, name: str, reach: float = 1.0) -> tuple[Problem[Any], Key]:
+    """A training problem, and what brings it back.
+
+    A difficulty that leaves a family no room (a schedule's rules may be too many for its things) is drawn anew.
+    """
+    while True:
+        key = Key(int(rng.integers(2**62)), int(rng.integers(2**31)), round(100 * reach))
+        try:
+            return problem_of(name, key), key
+        except (RuntimeError, ValueError):
+            continue

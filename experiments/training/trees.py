@@ -1,0 +1,85 @@
+"""Training trees of the families with a common face: one question, and what every role makes of it.
+
+The trees of `arithmetic` have a module of their own, :mod:`.corpus`, which is faster and knows its relations.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ...planner.errors import PlanError
+from ...planner.notation import parse_plan
+from ...planner.plan import Plan
+from ...proposers.structural import apply_all, tidy
+from ..families.base import Problem
+from .corpus import Node
+from .faults import reworded
+from .pools import FaultyPlan
+from .wording import constraint_lines, draft_text, implied_answer, observed_text, plan_block, uncited
+
+__all__ = ["followed_tree", "gold_tree", "mended_tree"]
+
+
+def _question(text: str) -> Node:
+    return Node("", text + "\n", question=True)
+
+
+def _answered(problem: Problem[Any], plan: Plan, answer: str) -> Node:
+    """A plan and the answer to it."""
+    head = f"{observed_text(problem, plan)}answer:\n"
+    return Node(plan_block(plan), children=[Node(head, answer, ends=True)])
+
+
+def gold_tree(
+    rng: np.random.Generator, problem: Problem[Any], drafts: float = 1.0, answers: float = 0.6, direct: float = 0.6
+) -> Node:
+    """Question, then the draft, the answer to the gold plan, and the direct answer (some with the constraint list).
+
+    Args:
+        rng: Source of the choices.
+        problem: The problem.
+        drafts: Share of the trees with the draft; it is there where nothing else is.
+        answers: Share with the answer to the gold plan.
+        direct: Share with a direct answer.
+    """
+    root = _question(problem.public.question)
+    answer = implied_answer(problem)
+    if rng.random() < answers:
+        root.children.append(_answered(problem, parse_plan(problem.gold.plan), answer))
+    if rng.random() < direct:
+        told = constraint_lines(problem)
+        listed = f"constraints:\n{told}" if told and rng.random() < 0.4 else ""
+        root.children.append(Node(f"{listed}answer:\n", uncited(answer), ends=True))
+    if not root.children or rng.random() < drafts:
+        root.children.insert(0, Node("plan:\n", draft_text(problem), ends=True))
+    return root
+
+
+def followed_tree(rng: np.random.Generator, problem: Problem[Any]) -> Node:
+    """Question, then plans that say something else than the gold plan, and the answers that follow them."""
+    root = _question(problem.public.question)
+    for _ in range(6):
+        plan = reworded(rng, problem, int(rng.choice((1, 2), p=(0.75, 0.25))))
+        if plan is None or len(root.children) == 2:
+            continue
+        plan = apply_all(plan, tidy(plan))[0]
+        try:
+            answer = implied_answer(problem, plan)
+        except PlanError:
+            continue
+        if "unknown" not in answer:
+            root.children.append(_answered(problem, plan, answer))
+    return root
+
+
+def mended_tree(rng: np.random.Generator, row: FaultyPlan) -> Node:
+    """Question, then a faulty plan with edit prompts and self-checks."""
+    plan = Node(row.plan)
+    shown = rng.permutation(len(row.edits))[:3]
+    plan.children = [Node(row.edits[int(i)][0], row.edits[int(i)][1], ends=True) for i in shown]
+    plan.children += [Node(prompt, target) for prompt, target in row.checks]
+    root = _question(row.question)
+    root.children = [plan]
+    return root
