@@ -15,6 +15,7 @@ class UnknownTool(ItemWitness):
         nearest: Names of tools that look like it, the likeliest first.
     """
 
+    quotes: ClassVar[bool] = True
     kind: Literal["unknown_tool"] = "unknown_tool"
     tool: str
     nearest: tuple[str, ...] = ()
@@ -33,6 +34,7 @@ class BadArgument(ItemWitness):
         problem: What is wrong with it.
     """
 
+    quotes: ClassVar[bool] = True
     kind: Literal["bad_argument"] = "bad_argument"
     tool: str
     argument: str
@@ -52,6 +54,7 @@ class UnresolvedReference(ItemWitness):
     """
 
     operators: ClassVar[tuple[Operator, ...]] = ("replace", "move", "insert")
+    quotes: ClassVar[bool] = True
     kind: Literal["unresolved_reference"] = "unresolved_reference"
     reference: str
     reason: str
@@ -96,6 +99,7 @@ class ToolError(ItemWitness):
     """
 
     operators: ClassVar[tuple[Operator, ...]] = ("replace", "insert", "move", "delete")
+    quotes: ClassVar[bool] = True
     kind: Literal["tool_error"] = "tool_error"
     call: str
     message: str

@@ -18,6 +18,7 @@ class Misplaced(Witness):
 
     operators: ClassVar[tuple[Operator, ...]] = ("move",)
     structural: ClassVar[bool] = True
+    quotes: ClassVar[bool] = True
     kind: Literal["misplaced"] = "misplaced"
     item: str
     detail: str

@@ -34,11 +34,14 @@ class Witness(BaseModel):
         kind: Discriminator.
         operators: The edit operators that can resolve it, the likeliest first.
         structural: Whether it can be resolved without a language model.
+        quotes: Whether what its ``item`` says is itself at fault, so that prompts show it once more beside the problem:
+            small models then need not look it up.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     operators: ClassVar[tuple[Operator, ...]] = ("replace",)
     structural: ClassVar[bool] = False
+    quotes: ClassVar[bool] = False
     kind: str
 
     @property

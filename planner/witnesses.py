@@ -68,6 +68,7 @@ class FalseEquality(ItemWitness):
         statement: The computation, for instance ``4 + 3``.
     """
 
+    quotes: ClassVar[bool] = True
     kind: Literal["false_equality"] = "false_equality"
     left: str
     right: str
@@ -83,6 +84,7 @@ class Violated(Witness):
     """A constraint that the plan's values break."""
 
     operators: ClassVar[tuple[Operator, ...]] = ("replace",)
+    quotes: ClassVar[bool] = True
     kind: Literal["violated"] = "violated"
     item: str
     detail: str
@@ -147,6 +149,7 @@ class FailedTest(Witness):
 class Malformed(ItemWitness):
     """Text that makes no sense as what it claims to be; ``too large`` is one of the reasons."""
 
+    quotes: ClassVar[bool] = True
     kind: Literal["malformed"] = "malformed"
     reason: str
 
@@ -184,6 +187,7 @@ class Doubtful(ItemWitness):
     """
 
     operators: ClassVar[tuple[Operator, ...]] = ("replace", "delete")
+    quotes: ClassVar[bool] = True
     kind: Literal["doubtful"] = "doubtful"
     detail: str = ""
     critique: str = ""

@@ -20,7 +20,7 @@ from ..planner.ledger import Usage
 from ..planner.notation import format_check, format_plan, parse_edit, parse_edits
 from ..planner.plan import Plan
 from ..planner.proposal import Proposal, View
-from ..planner.witnesses import Doubtful, FalseEquality, Malformed, Misplaced, Witness
+from ..planner.witnesses import Witness
 from .structural import apply_all, settle
 from .targets import Target
 
@@ -101,7 +101,7 @@ class EditWriter:
             plan=format_plan(plan, bare=True),
             plan_full=format_plan(plan, bare=True) if not plan.locked else _with_locks(plan),
             witnesses=targets,
-            quoted=[_quoted(plan, target.witness) for target in targets],
+            quoted=[quoted(plan, target.witness) for target in targets],
             rejected="\n".join(sorted(view.rejected)[:8]),
         )
         request = SampleRequest(
@@ -157,11 +157,12 @@ class EditWriter:
         return Proposal(operator=operator, edit=whole, answers=answers, usage=usage, depth=depth), after
 
 
-def _quoted(plan: Plan, witness: Witness) -> str:
-    """The check that a witness is about, where an item itself is wrong: small models need not look it up."""
-    if isinstance(witness, Doubtful | FalseEquality | Malformed | Misplaced) and witness.item in plan:
-        return format_check(plan[witness.item])
-    return ""
+def quoted(plan: Plan, witness: Witness) -> str:
+    """What the item says that a witness is about, where its own words are at fault; else nothing."""
+    item_id = str(getattr(witness, "item", ""))
+    if not witness.quotes or item_id not in plan:
+        return ""
+    return format_check(plan[item_id]) or plan[item_id].text
 
 
 def _advice(witness: Witness) -> bool:
