@@ -5,14 +5,15 @@ import math
 
 import pytest
 from planneal.decoders.prm import Solution, StepScorer, StepScores
+from planneal.decoders.prompts import spaced
 from planneal.planner.edits import apply
 from planneal.planner.errors import BadResponse, BudgetExhausted, ConfigError, TransientError, VerifierError
 from planneal.planner.ledger import Budget, Ledger, Usage
-from planneal.planner.notation import parse_edit, parse_plan
+from planneal.planner.notation import format_plan, parse_edit, parse_plan
 from planneal.planner.task import Task
 from planneal.planner.verifier import VerdictCache, Verifier
 from planneal.planner.witnesses import GOAL
-from planneal.verifiers.prm import PRMVerifier, aggregate
+from planneal.verifiers.prm import PRMVerifier, aggregate, rendered
 
 TASK = Task(question="There are 4 nuts and 3 more bolts. How many bolts?", constraints=["bolts > 0"])
 PLAN = parse_plan(
@@ -293,3 +294,19 @@ def test_a_model_of_its_own_is_not_asked_beyond_the_budget():
     with pytest.raises(BudgetExhausted):
         run_kernel(Ledger(Budget(tokens=29)))
     run_kernel(Ledger(Budget(tokens=30)))  # the control
+
+
+def test_compact_rendering_shows_what_the_embedded_models_prompts_show():
+    task = Task(question="There are 4 nuts\nand 3 more bolts. How many bolts?", constraints=["bolts > 0"])
+    found = rendered(task, PLAN, "compact")
+    prompt = "There are 4 nuts and 3 more bolts. How many bolts?\nplan:\n"
+    assert found.solution.question == f"{prompt}goal: how many bolts? [ bolts]\nC1: [ bolts > 0]\n"
+    steps = ("S1: nuts are given [ nuts = 4]", "S2: [ bolts = nuts + 5] <- S1", "S3: [ cups = 2]")
+    assert found.solution.steps == steps
+    assert found.places == {"S1": 0, "S2": 1, "S3": 2}
+    shown = found.solution.question + "".join(f"{step}\n" for step in steps)
+    assert shown == prompt + spaced(format_plan(PLAN, bare=True)) + "\n"
+    scorer = FakeScorer()
+    assert scores(judge(PRMVerifier(scorer, render="compact"), task=task))["S2"] == 0.3
+    assert scorer.asked == [[found.solution]]
+    assert rendered(task, PLAN).solution.question.endswith("How many bolts?\nC1: [bolts > 0]")
