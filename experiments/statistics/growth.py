@@ -14,7 +14,8 @@ of a transformed response need its Jacobian):
     AIC_{exp} = n \ln\frac{RSS_{\ln}}{n} + 2 \sum_i \ln T_i + 2k, \qquad k = 3
 
 with the terms common to both left out, and the correction for small samples :math:`2k(k+1)/(n-k-1)`, which is the same
-for both, added where it is defined. Lower is better. A difference below 2 settles nothing.
+for both, added where it is defined. Lower is better. A difference below 2 settles nothing, and neither does a better
+fit whose slope may be 0.
 """
 
 from __future__ import annotations
@@ -108,7 +109,7 @@ def growth(
     linear, exponential = _fit(h, t, log=False), _fit(h, t, log=True)
     gap = linear.aic - exponential.aic
     interval = None if replicates is None else _gap_interval(h, np.asarray(replicates, dtype=np.float64)[:, known])
-    shape, reason = _verdict(gap, interval)
+    shape, reason = _verdict(gap, interval, exponential if gap > 0 else linear)
     return Growth(shape, reason, linear, exponential, gap, interval, h.size)
 
 
@@ -145,11 +146,13 @@ def _gap_interval(h: Floats, replicates: Floats) -> Interval:
     return Interval(float(low), float(high))
 
 
-def _verdict(gap: float, interval: Interval | None) -> tuple[Shape, str]:
+def _verdict(gap: float, interval: Interval | None, better: Fit) -> tuple[Shape, str]:
     nearer: Shape = "exponential" if gap > 0 else "linear"
     told = f"AIC differs by {abs(gap):.1f} in favour of {nearer}"
     if abs(gap) < SUBSTANTIAL:
         return "undecided", f"{told}, less than {SUBSTANTIAL:g}"
+    if better.slope_interval.low <= 0:
+        return "undecided", f"{told}, but its slope may be 0: nothing is seen to grow"
     if interval is None:
         return nearer, told
     if math.isnan(interval.low) or interval.low <= 0 <= interval.high:

@@ -181,6 +181,8 @@ def test_growth_is_undecided_where_the_data_do_not_tell():
     rng = np.random.default_rng(1)
     flat = 500 + rng.normal(0, 60, HORIZONS.size)
     assert growth(HORIZONS, flat).shape == "undecided"
+    falling = np.exp(8 - 0.2 * HORIZONS + rng.normal(0, 0.05, HORIZONS.size))
+    assert "nothing is seen to grow" in growth(HORIZONS, falling).reason
     assert "are needed" in growth([2, 4, 6], [1.0, 2, 3]).reason
     line = 300 + 90 * HORIZONS + rng.normal(0, 20, HORIZONS.size)
     torn = np.where(np.arange(40)[:, None] % 2, line, line[0] * np.exp(0.2 * (HORIZONS - 2)))
