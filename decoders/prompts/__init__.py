@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping
+from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import Any, Literal
@@ -67,8 +68,8 @@ class PromptSet:
 
     @classmethod
     def load(cls, dialect: Dialect = "chat", overrides: str | Path | None = None) -> PromptSet:
-        """The shipped templates of a dialect, with overrides from a folder."""
-        return cls(dialect, overrides)
+        """The shipped templates of a dialect, with overrides from a folder; without any, always the same instance."""
+        return _unchanged(cls, dialect) if overrides is None else cls(dialect, overrides)
 
     @property
     def hashes(self) -> Mapping[str, str]:
@@ -91,6 +92,12 @@ class PromptSet:
             return tuple(Message(role=who, content=part.render(**values)) for who, part in self._templates[role])
         except TemplateError as error:
             raise ConfigError(f"prompt {role} ({self.dialect}): {error}") from None
+
+
+@cache
+def _unchanged(kind: type[PromptSet], dialect: Dialect) -> PromptSet:
+    """Compiling templates takes longer than many a step; sets hold no state, so one of each does."""
+    return kind(dialect)
 
 
 def spaced(plan: str) -> str:

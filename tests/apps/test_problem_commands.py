@@ -4,7 +4,7 @@ import json
 
 import pytest
 from planneal.experiments.comparison import problems
-from planneal.experiments.families.registry import family, names
+from planneal.experiments.families.registry import answer_text, family, names
 from planneal.planner.trace import read_trace
 from planneal.testing import FunctionModel
 
@@ -162,3 +162,20 @@ def test_a_typed_question_wins_over_a_family_of_the_environment(run):
     env = {"PLANNEAL_FAMILY": "arithmetic", "PLANNEAL_DIFFICULTY": "easy"}
     run("solve", question, model=model, env=env)
     assert model.requests[0].prompt.startswith(question)
+
+
+def test_the_answer_to_a_problem_of_tools_is_shown_its_results_and_a_replay_shows_them_again(run, tmp_path):
+    chosen = problems(1, 4, "easy", family="tools")[0]
+    trace = tmp_path / "run.jsonl"
+
+    def reply(request, index):
+        return chosen.gold.plan if request.prompt.endswith("plan:\n") else answer_text(chosen)
+
+    model = FunctionModel(reply)
+    args = ("--family", "tools", "--seed", 4, "--difficulty", "easy", "--trace", trace)
+    found = run("solve", *args, model=model)
+    assert found.stderr.splitlines()[-1] == "right"
+    [shown] = [request.prompt for request in model.requests if request.prompt.endswith("answer:\n")]
+    assert "results:\nS1 -> " in shown
+    again = run("replay", trace)
+    assert (again.exit_code, again.stdout.startswith("same")) == (0, True), again.stdout

@@ -146,3 +146,10 @@ def test_a_plan_for_a_program_shows_by_its_goal_and_checks(plan, found):
 def test_the_compact_prompts_are_the_same_for_programs():
     values = VALUES | {"question": ASKING[0]}
     assert PromptSet("compact").render("direct", **values)[0].content == f"{ASKING[0]}\nanswer:\n"
+
+
+def test_unchanged_prompts_are_compiled_once_and_overridden_ones_anew(tmp_path):
+    assert PromptSet.load("chat") is PromptSet.load("chat")
+    assert PromptSet.load("chat") is not PromptSet.load("compact")
+    (tmp_path / "draft.j2").write_text("{{ question }}")
+    assert PromptSet.load("chat", tmp_path) is not PromptSet.load("chat", tmp_path)
