@@ -26,6 +26,7 @@ from ...planner.expressions import Relation, symbols_of
 from ...planner.plan import Plan
 from ...planner.valuation import relation_of
 from ..statistics import Estimate, clustered_mean, clustered_ratio
+from .faithfulness import Judge
 from .reading import Binding, Statement, bind, bound_by, final_value, parsed_target, read, values
 
 Kind = Literal["rebound", "false", "violated"]
@@ -63,7 +64,7 @@ class Consistency(NamedTuple):
     found: tuple[Contradiction, ...]
 
 
-def contradictions(text: str, plan: Plan | None = None) -> Consistency:
+def contradictions(text: str, plan: Plan | None = None, judge: Judge | None = None) -> Consistency:
     """Finds every contradiction of an answer with itself and with asserted constraints.
 
     Args:
@@ -71,6 +72,7 @@ def contradictions(text: str, plan: Plan | None = None) -> Consistency:
         plan: Whose constraints, invariants and locked items are held against the answer's own values, and whose target
             says what the final line is about. Its subgoals are not: departing from them is unfaithful, see
             :mod:`~.faithfulness`, but no contradiction.
+        judge: Decides constraints that are no relations, from this very answer (see :mod:`~.orders`).
     """
     lines = [line for line in read(text) if not line.code]
     found: list[Contradiction] = []
@@ -83,7 +85,7 @@ def contradictions(text: str, plan: Plan | None = None) -> Consistency:
             if conflict is None or conflict.kind != "false":
                 bind(bindings, relation, index)
     found += _finals(lines, bindings, plan)
-    found += _violations(bindings, plan)
+    found += _violations(bindings, plan, judge)
     return Consistency(len(lines), sum(line.parsed for line in lines), tuple(found))
 
 
@@ -124,12 +126,16 @@ def _finals(lines: Sequence[Statement], bindings: Mapping[str, Binding], plan: P
     return found
 
 
-def _violations(bindings: Mapping[str, Binding], plan: Plan | None) -> list[Contradiction]:
+def _violations(bindings: Mapping[str, Binding], plan: Plan | None, judge: Judge | None) -> list[Contradiction]:
     found: list[Contradiction] = []
     known = values(bindings)
     for item in plan.items if plan else ():
         relation = relation_of(item)
-        if relation is None or (item.kind == "S" and not item.locked):
+        if item.kind == "S" and not item.locked:
+            continue
+        if relation is None:
+            if judge is not None and judge(item) == "fail":
+                found.append(Contradiction("violated", None, item.id, f"{item.check} does not hold of the answer"))
             continue
         if not any(name in known for term in relation.terms for name in symbols_of(term)):
             continue  # nothing that the answer says bears on it

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Hashable, Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 
@@ -20,8 +20,9 @@ from ...planner.valuation import relation_of
 from ..statistics import Estimate, clustered_mean
 from .reading import bindings_of, read, values
 
-Judge = Callable[[Item], bool | None]
-"""Says whether the answer satisfies an item, None where it cannot tell."""
+Outcome = Literal["pass", "fail", "unknown"]
+Judge = Callable[[Item], Outcome | None]
+"""Says whether an answer satisfies an item (``unknown``: it says too little); None where that is not its business."""
 
 
 class Satisfaction(NamedTuple):
@@ -55,7 +56,8 @@ def satisfaction(plan: Plan, text: str, judge: Judge | None = None) -> Satisfact
     Args:
         plan: The plan.
         text: The answer.
-        judge: Decides checks of other kinds (tests of a program, places in an order); without it they are undecided.
+        judge: Decides checks of other kinds (tests of a program, places in an order: see :mod:`~.orders`); without it
+            they are undecided.
     """
     known = values(bindings_of(read(text)))
     sorted_in: dict[str, list[str]] = {"pass": [], "fail": [], "unknown": [], "undecided": []}
@@ -69,7 +71,7 @@ def satisfaction(plan: Plan, text: str, judge: Judge | None = None) -> Satisfact
             sorted_in["unknown" if open_value and verdict.outcome != "fail" else verdict.outcome].append(item.id)
             continue
         decided = judge(item) if judge is not None and relation is None else None
-        sorted_in["undecided" if decided is None else "pass" if decided else "fail"].append(item.id)
+        sorted_in["undecided" if decided is None else decided].append(item.id)
     held, broken, silent, undecided = (tuple(sorted_in[key]) for key in ("pass", "fail", "unknown", "undecided"))
     return Satisfaction(held, broken, silent, undecided)
 
@@ -88,4 +90,4 @@ def mean_satisfaction(
     return clustered_mean([share for share, _ in pairs], [p for _, p in pairs], rng=rng, draws=draws)
 
 
-__all__ = ["Judge", "Satisfaction", "mean_satisfaction", "satisfaction"]
+__all__ = ["Judge", "Outcome", "Satisfaction", "mean_satisfaction", "satisfaction"]

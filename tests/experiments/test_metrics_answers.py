@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from planneal.experiments.comparison import problems
+from planneal.experiments.families.registry import answer_text
 from planneal.experiments.metrics.accuracy import (
     accuracy,
     flip,
@@ -21,6 +23,7 @@ from planneal.experiments.metrics.accuracy import (
 from planneal.experiments.metrics.citations import citation_quality, citations
 from planneal.experiments.metrics.contradictions import by_length, contradiction_rate, contradictions
 from planneal.experiments.metrics.faithfulness import mean_satisfaction, satisfaction
+from planneal.experiments.metrics.orders import order_judge
 from planneal.experiments.metrics.reading import bindings_of, read, values
 from planneal.experiments.metrics.stability import crossed_table, stability
 from planneal.planner.notation import parse_plan
@@ -163,9 +166,42 @@ def test_checks_of_other_kinds_are_for_a_judge_or_undecided():
     plan = parse_plan("goal: g\nC1: [test: f(1) == 2]\nS1: words alone")
     assert satisfaction(plan, "x").undecided == ("C1",)
     assert math.isnan(satisfaction(plan, "x").share)
-    assert satisfaction(plan, "x", lambda item: True).held == ("C1",)
+    assert satisfaction(plan, "x", lambda item: "pass").held == ("C1",)
     pair = [satisfaction(PLAN, GOOD), satisfaction(plan, "x")]
     assert mean_satisfaction(pair, "ab", rng=rng(), draws=50).value == 1.0
+
+
+ROW = parse_plan(
+    "goal: put 3 in order\nC1: [order: figs < plums]\nC2: [order: kiwis = last]\nC3: [order: |S1 - S3| >= 2]\n"
+    "S1: figs\nS2: plums\nS3: kiwis"
+)
+
+
+@pytest.mark.parametrize(
+    ("answer", "held", "broken", "silent"),
+    [
+        ("answer: figs, plums, kiwis [S1]", ("C1", "C2", "C3"), (), ()),
+        ("answer: plums, figs, kiwis", ("C2",), ("C1", "C3"), ()),
+        ("answer: figs, kiwis", (), (), ("C1", "C2", "C3")),
+        ("I do not know", (), (), ("C1", "C2", "C3")),
+    ],
+)
+def test_orders_are_held_against_the_order_of_the_answer(answer, held, broken, silent):
+    judge = order_judge(ROW, answer)
+    found = satisfaction(ROW, answer, judge)
+    assert (found.held, found.broken, found.silent) == (held, broken, silent)
+    assert [entry.about for entry in contradictions(answer, ROW, judge).found] == list(broken)
+    assert contradictions(answer, ROW).found == ()
+    assert satisfaction(ROW, answer).undecided == ("C1", "C2", "C3")
+    assert judge(PLAN["S1"]) is None
+
+
+def test_gold_orders_of_the_schedule_family_keep_every_constraint():
+    for problem in problems(6, seed=4, family="schedule"):
+        plan, text = parse_plan(problem.gold.plan), answer_text(problem)
+        judge = order_judge(plan, text)
+        assert satisfaction(plan, text, judge).share == 1.0
+        assert contradictions(text, plan, judge).found == ()
 
 
 # Citations
