@@ -25,6 +25,7 @@
     │   ├── SeparatorError         a tokenizer loses the step separator of a process reward model
     │   ├── PluginError            a package that adds a part by name is missing or broken (names the package)
     │   └── RunError               a comparison's run cannot be made, read or gone on with as asked
+    ├── CheatingMethod             a method under comparison looked where gold or grades could be
     ├── LawBroken                  a part breaks a law that every part of its kind must keep (planneal.testing)
     └── MissingExtra               an optional dependency is not installed (names the pip line)
 
@@ -194,6 +195,10 @@ class PluginError(ConfigError):
 
 class RunError(ConfigError):
     """A comparison's run cannot be made, read or gone on with as asked; nothing that it holds was changed."""
+
+
+class CheatingMethod(PlannealError):  # noqa: N818 - reads as what it states
+    """A method under comparison looked where gold or the grades of others could be."""
 
 
 class LawBroken(PlannealError):  # noqa: N818 - reads as what it states

@@ -6,6 +6,7 @@ public one does not refer to, so that no attribute path leads from what a method
 
 from __future__ import annotations
 
+import sys
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -46,7 +47,8 @@ class Split(StrEnum):
 
     @property
     def spawn_key(self) -> tuple[int]:
-        """The spawn key of this split's seed sequences."""
+        """The spawn key of this split's seed sequences. Whoever draws a problem asks for it, and is seen to do so."""
+        sys.audit("planneal.draw", self.value)
         return (1,) if self is Split.TRAIN else (2,)
 
 
