@@ -23,7 +23,7 @@ from ...planner.errors import ConfigError
 from ..base import Message
 
 Dialect = Literal["chat", "compact"]
-ROLES = ("draft", "edit", "answer", "direct", "program", "self_check", "critique", "compare")
+ROLES = ("draft", "edit", "answer", "direct", "program", "self_check", "critique", "compare", "revise")
 _ASKED = re.compile(
     r"^[ \t]*(?:async +)?def +\w+ *\(|\bfunction +`?\w+\([^)\n]{0,80}\)`? +is +to +be +written\b|"
     r"(?:^|[.!?:;]\s+|\bplease\s+)(?:write|implement|complete|create|define)\s+(?:me\s+)?"

@@ -19,6 +19,8 @@ VALUES = {
     "kept": "",
     "witnesses": [SimpleNamespace(line="S1 is doubtful", start="replace S1:", remark="")],
     "quoted": ["[a = 1]"],
+    "answer": "A wig.",
+    "critique": "it is bald",
     "first": "goal: g\nS1: a",
     "second": "goal: g\nS1: b",
     "item": SimpleNamespace(id="S1", line="S1: a [a = 1]", check="[a = 1]"),
@@ -31,15 +33,25 @@ COMPACT = {
     "program": "Q?\nplan:\ngoal: g\nS1: a\nprogram:\n",
     "self_check": "Q?\nplan:\ngoal: g\nS1: a\ncheck S1: [ a = 1]:",
     "critique": "Q?\nplan:\ngoal: g\nS1: a\nwrong in S1:",
+    "revise": "Q?\nanswer:\nA wig.\nwrong: it is bald\nanswer:\n",
     "compare": "Q?\nplan A:\ngoal: g\nS1: a\nplan B:\ngoal: g\nS1: b\nbetter:",
 }
 
 
 @pytest.mark.parametrize("role", ROLES)
 def test_the_compact_prompts_are_exactly_what_the_embedded_model_was_trained_on(role):
-    """It was never trained to criticise or to compare; these two follow the same form."""
+    """It was never trained to criticise, to compare or to revise; these three follow the same form."""
     [message] = PromptSet("compact").render(role, **VALUES)
     assert message.content == COMPACT[role]
+
+
+def test_direct_prompts_list_constraints_where_there_are_any_and_revision_asks_for_a_critique_first():
+    [listed] = PromptSet("compact").render("direct", question="Q?", constraints="C1: [order: a < b]")
+    assert listed.content == "Q?\nconstraints:\nC1: [ order: a < b]\nanswer:\n"
+    chat = PromptSet("chat").render("direct", question="Q?", constraints="C1: [order: a < b]")
+    assert "C1: [order: a < b]" in chat[-1].content
+    [asked] = PromptSet("compact").render("revise", question="Q?", answer="A wig.", critique="")
+    assert asked.content == "Q?\nanswer:\nA wig.\nwrong:"
 
 
 @pytest.mark.parametrize("role", ROLES)
