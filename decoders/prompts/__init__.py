@@ -69,7 +69,7 @@ class PromptSet:
     @classmethod
     def load(cls, dialect: Dialect = "chat", overrides: str | Path | None = None) -> PromptSet:
         """The shipped templates of a dialect, with overrides from a folder; without any, always the same instance."""
-        return _unchanged(cls, dialect) if overrides is None else cls(dialect, overrides)
+        return _unchanged(dialect) if overrides is None and cls is PromptSet else cls(dialect, overrides)
 
     @property
     def hashes(self) -> Mapping[str, str]:
@@ -95,9 +95,9 @@ class PromptSet:
 
 
 @cache
-def _unchanged(kind: type[PromptSet], dialect: Dialect) -> PromptSet:
+def _unchanged(dialect: Dialect) -> PromptSet:
     """Compiling templates takes longer than many a step; sets hold no state, so one of each does."""
-    return kind(dialect)
+    return PromptSet(dialect)
 
 
 def spaced(plan: str) -> str:
