@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -134,7 +134,7 @@ class _Driver:
                 if not pending:
                     break
                 finished, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
-                failure = next(_failures(finished), failure)
+                failure = next(iter(_failures(finished)), failure)
         finally:  # cancelled from outside: nothing is left running behind
             for task in pending:
                 task.cancel()
@@ -182,5 +182,6 @@ class _Driver:
         )
 
 
-def _failures(finished: set[asyncio.Task[None]]) -> Iterator[BaseException]:
-    return (error for task in finished if (error := task.exception()) is not None)
+def _failures(finished: set[asyncio.Task[None]]) -> list[BaseException]:
+    """What failed; all are looked at, or asyncio complains of those that nobody did."""
+    return [error for task in finished if (error := task.exception()) is not None]

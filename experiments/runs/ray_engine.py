@@ -22,6 +22,9 @@ __all__ = ["RayEngine"]
 _MOST_TRIES = 5
 """Times that a cell is tried when the actors that run it die: a cell that kills its actor must not do so for ever."""
 
+_PAUSE = 0.2
+"""Seconds to wait for Ray to start an actor again."""
+
 _STORE_BYTES = 80 * 1024 * 1024
 """Ray's object store, near its minimum: answers are small."""
 
@@ -100,7 +103,7 @@ class RayEngine(Engine):
             try:
                 found: Raw = await self._actors[place].answer.remote(job, public, gold_plan)
             except died:
-                await asyncio.sleep(0.2)  # Ray is starting it again
+                await asyncio.sleep(_PAUSE)
                 continue
             except self._ray.exceptions.RayTaskError as error:
                 raise _own(error) from None
