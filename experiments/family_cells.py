@@ -81,7 +81,8 @@ def _paired(first: str, second: str, seed: int) -> dict[str, Any]:
     one, other = [digit == "1" for digit in first], [digit == "1" for digit in second]
     interval = paired_difference(one, other, rng=np.random.default_rng(seed))
     points = 100 * (sum(one) - sum(other)) / len(one)
-    return {"points": points, "interval": [100 * interval.low, 100 * interval.high], "p": mcnemar(one, other)}
+    ends = [100 * interval.low, 100 * interval.high] if len(one) > 1 else None  # one problem has no spread
+    return {"points": points, "interval": ends, "p": mcnemar(one, other)}
 
 
 async def cell(model: LanguageModel, asked: Asked, told: Callable[[str], None] = lambda line: None) -> Cell:

@@ -60,8 +60,8 @@ def interval(found: Mapping[str, Any]) -> str:
 
 
 def _points(paired: Mapping[str, Any]) -> str:
-    low, high = paired["interval"]
-    return f"{paired['points']:+.1f} [{low:+.1f}, {high:+.1f}], p = {paired['p']:.2g}"
+    ends = "" if paired["interval"] is None else " [{:+.1f}, {:+.1f}]".format(*paired["interval"])
+    return f"{paired['points']:+.1f}{ends}, p = {paired['p']:.2g}"
 
 
 def level_line(cell: Cell) -> str:

@@ -210,3 +210,9 @@ def test_the_shipped_model_fills_a_cell(tmp_path, capsys):
     assert found["shares"]["draft"]["problems"] == found["methods"]["direct"]["problems"] == 2
     assert found["methods"]["planneal"]["completion"] > 20
     assert "| easy | 2 |" in capsys.readouterr().out
+
+
+def test_one_problem_has_no_interval_of_a_difference(put, capsys):
+    put(knowing(count=1), "--problems", "1")
+    assert "| +0.0, p = 1 (greedy direct) |" in capsys.readouterr().out
+    assert "NaN" not in put.out.read_text()
