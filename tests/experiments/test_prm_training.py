@@ -18,32 +18,36 @@ import transformers
 from planneal.decoders.prm_hf import HFStepScorer
 from planneal.experiments.families.base import Split
 from planneal.experiments.families.registry import family
+from planneal.experiments.training.packing import pack
 from planneal.experiments.training.prm.calibrated import fit_scores, fold, probability
 from planneal.experiments.training.prm.classifier import (
     FORMAT,
-    Encoded,
+    Judge,
     batched,
-    begin,
+    classifier_of,
     encode,
     raw_scores,
 )
 from planneal.experiments.training.prm.config import PrmConfig, load_prm_config
 from planneal.experiments.training.prm.data import chunks, make_rows, read_rows
-from planneal.experiments.training.prm.drafts import UNLABELLED, Row, draw, judged_draft, row_of
+from planneal.experiments.training.prm.drafts import UNLABELLED, Row, judged_draft, row_of
 from planneal.experiments.training.prm.export import export
 from planneal.experiments.training.prm.figures import Judged, equal_mass_error, figures, table
 from planneal.experiments.training.prm.measure import judged_items, measure
 from planneal.experiments.training.prm.negatives import hard_negative
+from planneal.experiments.training.prm.packed import batch_of, shelve, trees_of
 from planneal.experiments.training.prm.pipeline import Where, make
 from planneal.experiments.training.prm.spoken import line_ids, spoken
-from planneal.experiments.training.prm.train import Training, pick_batch, rate
+from planneal.experiments.training.prm.train import Training, rate
 from planneal.planner.errors import CalibrationError, ConfigError
 from planneal.planner.notation import format_plan, parse_plan
 from planneal.verifiers.prm import PRMVerifier, rendered
 from planneal.verifiers.scoring import auroc
 
 EMBEDDED = Path(planneal.decoders.__file__).parent / "embedded"
-CONFIG = PrmConfig(name="tiny", seed=1, families=("arithmetic",), rows=4, steps=8, minutes=1e6, warmup=2, rate=5e-3)
+CONFIG = PrmConfig(name="tiny", seed=1, families=("arithmetic",), steps=8, minutes=1e6, warmup=2, rate=5e-3)
+LENGTHS = (256, 512)
+CONFIG = CONFIG.model_copy(update={"tokens": 1024, "lengths": LENGTHS, "compile": False})
 
 
 @pytest.fixture(scope="module")
@@ -80,8 +84,8 @@ def rows():
 
     async def made():
         rng, found = np.random.default_rng(2), []
-        for _ in range(12):
-            problem = draw(rng, "arithmetic", Split.TRAIN)
+        for seed in range(10):
+            problem = family("arithmetic").generate(seed, family("arithmetic").levels["easy"], Split.TRAIN)
             gold = parse_plan(problem.gold.plan)
             found.append(row_of(problem, gold, "sampled", "compact", ((), True)))
             wrong = await hard_negative(rng, problem)
@@ -125,12 +129,38 @@ def test_rows_survive_their_file(rows, tmp_path):
 
 
 def test_the_body_is_the_language_models(tiny):
-    model = begin(tiny, 0)
+    model = classifier_of(Judge(tiny, 0), tiny)
     spoken_model = transformers.LlamaForCausalLM.from_pretrained(tiny)
     body = dict(model.model.named_parameters())
     assert all(torch.equal(body[name], weight) for name, weight in spoken_model.model.named_parameters())
     assert model.score.weight.shape == (2, 32)
-    assert begin(tiny, 0).score.weight.equal(model.score.weight)
+    assert Judge(tiny, 0).score.weight.equal(model.score.weight)
+
+
+def test_packed_plans_are_scored_as_each_alone(tiny, encoded):
+    judge = Judge(tiny, 3).eval()
+    wanted = sorted(float(odds) for odds in np.concatenate(raw_scores(classifier_of(judge, tiny), encoded)))
+    found = []
+    for shelf in shelve(encoded, LENGTHS, 1024):
+        assert all(len(tree.ids) <= shelf.length for tree in shelf.trees)
+        batch = pack(shelf.trees, len(shelf.trees), shelf.length, 0)
+        mask = torch.zeros(batch.mask.shape).masked_fill_(~torch.from_numpy(batch.mask), float("-inf"))[:, None]
+        with torch.inference_mode():
+            logits = judge(torch.from_numpy(batch.ids).long(), torch.from_numpy(batch.positions).long(), mask)
+        found += (logits[..., 1] - logits[..., 0])[torch.from_numpy(batch.weights) > 0].tolist()
+    assert sorted(found) == pytest.approx(wanted, abs=1e-4)
+
+
+def test_plans_of_one_question_share_it_and_none_is_lost(encoded):
+    trees = trees_of(encoded, LENGTHS[-1])
+    assert len(trees) < len(encoded)
+    assert sum(map(sum, (tree.weights for tree in trees))) == sum(len(row.labels) for row in encoded)
+    assert sum(sum(tree.labels) for tree in trees) == sum(map(sum, (row.labels for row in encoded)))
+    assert sum(len(tree.ids) for tree in trees) < 0.8 * sum(len(row.ids) for row in encoded)
+    longest = max(len(row.ids) for row in encoded)
+    alone = trees_of(encoded, longest)
+    assert all(len(tree.ids) <= longest for tree in alone)
+    assert sum(len(tree.parents) - 1 for tree in trees_of(encoded, longest - 1)) < len(encoded)
 
 
 def test_a_resumed_run_goes_on_as_if_it_had_not_been_stopped(tiny, encoded, tmp_path):
@@ -139,17 +169,17 @@ def test_a_resumed_run_goes_on_as_if_it_had_not_been_stopped(tiny, encoded, tmp_
         folder = tmp_path / name
         folder.mkdir()
         for stop in stops:
-            training = Training(CONFIG, folder, begin(tiny, 0))
+            training = Training(CONFIG, folder, Judge(tiny, 0))
             training.train(encoded, stop)
         assert training.step == CONFIG.steps
         ends.append(training.model.state_dict())
     assert all(torch.equal(ends[0][name], ends[1][name]) for name in ends[0])
-    assert not torch.equal(ends[0]["score.weight"], begin(tiny, 0).state_dict()["score.weight"])
+    assert not torch.equal(ends[0]["score.weight"], Judge(tiny, 0).state_dict()["score.weight"])
 
 
 def test_a_run_that_is_complete_is_left_alone(tiny, encoded, tmp_path):
-    Training(CONFIG, tmp_path, begin(tiny, 0)).train(encoded)
-    again = Training(CONFIG, tmp_path, begin(tiny, 0))
+    Training(CONFIG, tmp_path, Judge(tiny, 0)).train(encoded)
+    again = Training(CONFIG, tmp_path, Judge(tiny, 0))
     before = {name: weight.clone() for name, weight in again.model.state_dict().items()}
     again.train(encoded)
     assert again.step == CONFIG.steps
@@ -157,17 +187,21 @@ def test_a_run_that_is_complete_is_left_alone(tiny, encoded, tmp_path):
 
 
 def test_batches_are_a_function_of_seed_and_step_and_end_on_drafts(encoded, tiny, tmp_path):
-    assert pick_batch(encoded, 1, 5, 4) == pick_batch(encoded, 1, 5, 4) != pick_batch(encoded, 1, 6, 4)
-    assert len({id(row) for step in range(60) for row in pick_batch(encoded, 1, step, 4)}) == len(encoded)
-    seen = []
+    shelves = shelve(encoded, CONFIG.lengths, CONFIG.tokens)
+    one, same, other = (batch_of(shelves, 1, step, 0).ids for step in (5, 5, 6))
+    assert np.array_equal(one, same)
+    assert not np.array_equal(one, other)
+    plans = []
 
     class Watched(Training):
-        def _update(self, rows):
-            seen.append(all(row.drafted for row in rows))
+        def _update(self, shelves):
+            plans.append(sum(len(tree.parents) - 1 for shelf in shelves for tree in shelf.trees))
             return 0.0
 
-    Watched(CONFIG, tmp_path, begin(tiny, 0)).train(encoded)
-    assert seen == [False] * 6 + [True] * 2
+    Watched(CONFIG, tmp_path, Judge(tiny, 0)).train(encoded)
+    drafts = sum(row.drafted for row in encoded)
+    assert drafts < len(encoded)
+    assert plans == [len(encoded)] * 6 + [drafts] * 2
 
 
 def test_the_rate_rises_and_falls():
@@ -177,9 +211,9 @@ def test_the_rate_rises_and_falls():
 
 
 def test_what_is_exported_loads_as_any_reward_model_and_scores_as_it_was_trained(tiny, encoded, tokenizer, tmp_path):
-    training = Training(CONFIG, tmp_path, begin(tiny, 0))
+    training = Training(CONFIG, tmp_path, Judge(tiny, 0))
     training.train(encoded)
-    model = training.model
+    model = classifier_of(training.model, tiny)
     odds, labels = np.array([-2.0, -1.0, 0.5, 3.0] * 5), np.array([False, True, False, True] * 5)
     calibration = fit_scores(odds, labels, "tiny")
     raw = raw_scores(model, encoded[:1])[0]
@@ -329,16 +363,15 @@ def test_the_shipped_configuration_is_read():
 
 
 def test_batches_of_one_length_pad_nothing_into_scores(tiny, encoded):
-    model = begin(tiny, 0)
+    model = classifier_of(Judge(tiny, 0), tiny)
     together = raw_scores(model, encoded, 32)
     alone = [raw_scores(model, [row])[0] for row in encoded]
     assert all(one == pytest.approx(other, abs=1e-5) for one, other in zip(together, alone, strict=True))
-    assert isinstance(encoded[0], Encoded)
 
 
 @pytest.mark.slow
 def test_one_command_makes_all_of_it(tmp_path):
-    config = CONFIG.model_copy(update={"problems": 12, "calibration": 24, "chunk": 12, "workers": 1, "rows": 8})
+    config = CONFIG.model_copy(update={"problems": 12, "calibration": 24, "chunk": 12, "workers": 1})
     where = Where(EMBEDDED, tmp_path / "run", tmp_path / "out", "the command")
     shown = make(config, where, 6)
     assert shown.splitlines()[2].startswith("| arithmetic |")

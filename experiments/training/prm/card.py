@@ -41,7 +41,7 @@ shares no stream with the `eval` half.
   for what it rests on; in `schedule` a thing is wrong after which a rule of the question can no longer be kept; in
   `countdown` a step is wrong after which the target is out of reach.
 - **Format**: TRL's: question, then each item and a newline, at which the class is read. Shown as `{{ render }}`.
-- **Training**: AdamW, {{ batch }} plans a batch, peak rate {{ rate }}, linear warm-up and decay, bfloat16 autocast,
+- **Training**: AdamW, {{ batch }} tokens a batch, peak rate {{ rate }}, linear warm-up and decay, bfloat16 autocast,
   the last {{ "%.0f" % (100 * final) }}% of the run on drafts alone; shipped in float16.
 - **Calibration**: Platt's map on the log-odds, slope {{ "%.3f" % calibration.slope }}, intercept
   {{ "%+.3f" % calibration.intercept }}, fitted on {{ calibration.count }} items of drafts for other problems of the

@@ -14,9 +14,10 @@ from torch import Tensor
 from ....decoders.prm import Solution
 from ....decoders.prm_formats import TokenClassification
 from ....decoders.prm_text import StepTokenizer
+from ..export import load_exported
 from .drafts import UNLABELLED, Row
 
-__all__ = ["FORMAT", "Encoded", "batched", "begin", "encode", "raw_scores"]
+__all__ = ["FORMAT", "Encoded", "Judge", "batched", "classifier_of", "encode", "raw_scores"]
 
 FORMAT = TokenClassification()
 r"""TRL's step format with its defaults: the question, then each step and a newline, at which the class is read."""
@@ -29,34 +30,55 @@ class Encoded(NamedTuple):
         ids: Token ids.
         marks: For each step the index of the token that bears its label.
         labels: The labels.
+        shared: How many tokens the question has, in front.
         drafted: Whether the language model wrote the plan.
     """
 
     ids: tuple[int, ...]
     marks: tuple[int, ...]
     labels: tuple[int, ...]
+    shared: int
     drafted: bool
 
 
-def begin(folder: Path, seed: int) -> Any:
-    """A `LlamaForTokenClassification` with a language model's body and a new head of two classes.
+class Judge(torch.nn.Module):
+    """The model in training: the body as :mod:`..model` has it, which takes the masks of packed trees, and the head.
 
     Args:
         folder: The language model's folder.
         seed: Seed of the head.
     """
-    from transformers import AutoTokenizer, LlamaForCausalLM, LlamaForTokenClassification
 
-    spoken = LlamaForCausalLM.from_pretrained(folder, dtype="float32")
-    config = spoken.config
-    config.num_labels, config.classifier_dropout = 2, 0.0
+    def __init__(self, folder: Path, seed: int) -> None:
+        super().__init__()
+        self.body = load_exported(folder)
+        torch.manual_seed(seed)
+        self.score = torch.nn.Linear(self.body.shape.hidden_size, 2)
+        torch.nn.init.normal_(self.score.weight, std=0.02)
+        torch.nn.init.zeros_(self.score.bias)
+
+    def forward(self, ids: Tensor, positions: Tensor, mask: Tensor) -> Tensor:
+        """Logits of the two classes, (rows, tokens, 2); the arguments are those of `Llama.hidden`."""
+        logits: Tensor = self.score(self.body.hidden(ids, positions, mask))
+        return logits
+
+
+def classifier_of(judge: Judge, folder: Path) -> Any:
+    """The same model as a `LlamaForTokenClassification` of transformers, in float32.
+
+    Args:
+        judge: The model.
+        folder: The folder of the language model that it was made of.
+    """
+    from transformers import AutoConfig, LlamaForTokenClassification
+
+    config = AutoConfig.from_pretrained(folder)
+    config.num_labels, config.classifier_dropout, config.dtype = 2, 0.0, "float32"
     config.id2label, config.label2id = {0: "wrong", 1: "right"}, {"wrong": 0, "right": 1}
-    config.pad_token_id = AutoTokenizer.from_pretrained(folder).pad_token_id
-    torch.manual_seed(seed)
     model = LlamaForTokenClassification(config)
-    model.model.load_state_dict(spoken.model.state_dict())
-    torch.nn.init.zeros_(model.score.bias)
-    return model
+    model.model.load_state_dict(judge.body.model.state_dict())
+    model.score.load_state_dict(judge.score.state_dict())
+    return model.eval()
 
 
 def encode(rows: Iterable[Row], tokenizer: Any, longest: int) -> list[Encoded]:
@@ -72,7 +94,9 @@ def encode(rows: Iterable[Row], tokenizer: Any, longest: int) -> list[Encoded]:
     for row in rows:
         layout = FORMAT.layout(reader, Solution(row.question, row.steps))
         if len(layout.ids) <= longest and any(mark != UNLABELLED for mark in row.labels):
-            found.append(Encoded(layout.ids, layout.marks, row.labels, row.origin in ("greedy", "sampled")))
+            shared = layout.marks[0] + 1 - len(reader.ids(reader.plain(row.steps[0]))) - len(FORMAT.ending(reader))
+            drafted = row.origin in ("greedy", "sampled")
+            found.append(Encoded(layout.ids, layout.marks, row.labels, shared, drafted))
     return found
 
 

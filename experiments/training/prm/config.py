@@ -33,7 +33,9 @@ class PrmConfig(BaseModel):
         minutes: Training time; the schedule follows the time that is spent, or the steps, whichever is further.
         steps: Largest number of steps.
         threads: CPU threads in training.
-        rows: Plans in a batch.
+        tokens: Tokens in a batch, padding included.
+        lengths: Lengths of rows, ascending; plans that are longer than the last are left out of training.
+        compile: Whether to compile the model, once for each length.
         rate: Peak learning rate.
         warmup: Steps of warm-up; after it the rate falls linearly to zero.
         weight_decay: Decoupled, of the matrices.
@@ -61,7 +63,9 @@ class PrmConfig(BaseModel):
     minutes: float = 12.0
     steps: int = 1_000_000
     threads: int = 2
-    rows: int = 24
+    tokens: int = 9216
+    lengths: tuple[int, ...] = (384, 768, 1152)
+    compile: bool = True
     rate: float = 6e-4
     warmup: int = 40
     weight_decay: float = 0.01

@@ -17,7 +17,7 @@ import torch
 from ....verifiers.calibration import Calibration
 from .calibrated import fit_scores, fold
 from .card import card
-from .classifier import begin, encode, raw_scores
+from .classifier import Judge, classifier_of, encode, raw_scores
 from .config import PrmConfig
 from .data import make_rows
 from .drafts import UNLABELLED, Row
@@ -64,10 +64,11 @@ def make(config: PrmConfig, where: Where, measured: int) -> str:
     _note(where.run, "data", (time.monotonic() - started) / 60)
     torch.set_num_threads(config.threads)
     tokenizer = AutoTokenizer.from_pretrained(where.model)
-    model = begin(where.model, config.seed)
-    longest = int(model.config.max_position_embeddings)
-    training = Training(config, where.run, model)
+    judge = Judge(where.model, config.seed)
+    longest = judge.body.shape.max_position_embeddings
+    training = Training(config, where.run, judge)
     training.train(encode(rows, tokenizer, longest))
+    model = classifier_of(judge, where.model)
     calibration = calibrate(model, tokenizer, held, longest)
     told = export(model, tokenizer, config, _facts(config, where, training, calibration), where.out)
     found = measure(
@@ -128,7 +129,7 @@ def _write_card(
             "seed": config.seed,
             "problems": config.problems,
             "temperature": config.temperature,
-            "batch": config.rows,
+            "batch": config.tokens,
             "rate": config.rate,
             "final": config.final,
             "measured": measured,

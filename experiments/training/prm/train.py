@@ -11,29 +11,16 @@ from typing import Any
 import numpy as np
 import torch
 
-from .classifier import Encoded, batched
+from .classifier import Encoded, Judge
 from .config import PrmConfig
-from .drafts import UNLABELLED
+from .packed import Shelf, batch_of, shelve
 
-__all__ = ["Training", "pick_batch", "rate"]
-
-_POOL = 8
-"""Batches that are drawn at once and sorted by length, of which one is used: so a batch pads little."""
+__all__ = ["Training", "rate"]
 
 
 def rate(progress: float, step: int, warmup: int) -> float:
     """Share of the peak rate: linear warm-up, then linear to zero at the end of the run."""
     return min(1.0, (step + 1) / max(1, warmup)) * max(0.0, 1.0 - progress)
-
-
-def pick_batch(rows: Sequence[Encoded], seed: int, step: int, size: int) -> list[Encoded]:
-    """The plans of one step, of like length, each plan with the same chance."""
-    rng = np.random.default_rng(np.random.SeedSequence((seed, 21, step)))
-    size = min(size, len(rows))
-    many = max(1, min(_POOL, len(rows) // size))
-    drawn = sorted(rng.permutation(len(rows))[: many * size].tolist(), key=lambda n: len(rows[n].ids))
-    start = size * int(rng.integers(many))
-    return [rows[n] for n in drawn[start : start + size]]
 
 
 class Training:
@@ -47,9 +34,10 @@ class Training:
     """
 
     def __init__(
-        self, config: PrmConfig, folder: Path, model: Any, clock: Callable[[], float] = time.monotonic
+        self, config: PrmConfig, folder: Path, model: Judge, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self.config, self.folder, self.model, self._clock = config, folder, model, clock
+        self._forward: Any = torch.compile(model, dynamic=False) if config.compile else model
         matrices = [p for p in model.parameters() if p.ndim == 2]
         others = [p for p in model.parameters() if p.ndim != 2]
         groups = [{"params": matrices, "weight_decay": config.weight_decay}, {"params": others, "weight_decay": 0.0}]
@@ -90,13 +78,14 @@ class Training:
             rows: The training data.
             stop: The step to stop at.
         """
-        drafts = [row for row in rows if row.drafted]
+        all_shelves = self._shelves(rows)
+        late_shelves = self._shelves([row for row in rows if row.drafted]) or all_shelves
         self.model.train()
         saved, losses = self.seconds, []
         while self.progress < 1.0 and (stop is None or self.step < stop):
             started = self._clock()
-            late = drafts and self.progress >= 1.0 - self.config.final
-            losses.append(self._update(drafts if late else rows))
+            late = self.progress >= 1.0 - self.config.final
+            losses.append(self._update(late_shelves if late else all_shelves))
             self.step += 1
             self.seconds += self._clock() - started
             if self.step % 20 == 0:
@@ -107,15 +96,19 @@ class Training:
                 saved = self.seconds
         self.save()
 
-    def _update(self, rows: Sequence[Encoded]) -> float:
+    def _shelves(self, rows: Sequence[Encoded]) -> list[Shelf]:
+        return shelve(rows, self.config.lengths, self.config.tokens)
+
+    def _update(self, shelves: Sequence[Shelf]) -> float:
         """One step; returns its mean loss in nats per labelled item."""
-        picked = pick_batch(rows, self.config.seed, self.step, self.config.rows)
-        ids, labels = batched(picked, int(self.model.config.pad_token_id or 0))
+        batch = batch_of(shelves, self.config.seed, self.step, 0)
+        ids, positions, labels = (torch.from_numpy(part).long() for part in (batch.ids, batch.positions, batch.labels))
+        hidden, weights = ~torch.from_numpy(batch.mask), torch.from_numpy(batch.weights)
+        mask = torch.zeros(hidden.shape, dtype=torch.bfloat16).masked_fill_(hidden, float("-inf"))[:, None]
         with torch.autocast("cpu", dtype=torch.bfloat16):
-            logits = self.model(input_ids=ids).logits
-        loss = torch.nn.functional.cross_entropy(
-            logits.float().flatten(0, 1), labels.flatten(), ignore_index=UNLABELLED
-        )
+            logits = self._forward(ids, positions, mask)
+        losses = torch.nn.functional.cross_entropy(logits.float().flatten(0, 1), labels.flatten(), reduction="none")
+        loss = (losses * weights.flatten()).sum() / weights.sum()
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip)
         for group in self.optimiser.param_groups:
