@@ -26,6 +26,7 @@ from planneal.experiments.matching import (
     spend,
     tokens,
 )
+from planneal.experiments.runs.records import Attempt
 from planneal.planner.errors import ConfigError
 from planneal.planner.ledger import Usage
 
@@ -299,6 +300,36 @@ def test_areas_are_compared_over_the_shared_range():
     assert found.at == pytest.approx(math.sqrt(200 * 400))
     far = curve("far", {500: rights(9, 40), 900: rights(10, 40)})
     assert compare_areas(good, far, rng=rng()).reason == "no common range"
+
+
+def test_a_runs_own_attempts_make_curves():
+    spent = {"draft": Usage(prompt_tokens=30, completion_tokens=20), "verify": Usage(prompt_tokens=50)}
+    stored = [
+        Attempt(
+            problem=f"p{i}",
+            family="arithmetic",
+            level="easy",
+            size=3,
+            method="m",
+            budget=200,
+            seed=0,
+            value="1",
+            text=None,
+            plan=None,
+            draft=None,
+            stop="done",
+            notes={},
+            right=i > 1,
+            plan_right=None,
+            draft_right=None,
+            seconds=2.0,
+            ledger=spent,
+        )
+        for i in range(4)
+    ]
+    (point,) = curves(stored)["m"].points
+    assert (point.spend, point.accuracy) == (100, 0.5)
+    assert curves(stored, "seconds")["m"].span == (2.0, 2.0)
 
 
 def test_a_ladder_goes_up_in_equal_steps_of_the_logarithm():
