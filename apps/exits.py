@@ -12,7 +12,9 @@ import typer
 
 from ..planner.errors import (
     BudgetError,
+    CheatingMethod,
     ConfigError,
+    DatasetError,
     MissingExtra,
     ModelError,
     OutOfScope,
@@ -45,7 +47,7 @@ class Exit(IntEnum):
 MEANING = {
     Exit.OK: "a faithful answer; for other commands: done",
     Exit.INTERNAL: f"an unexpected failure ({DEBUG_VARIABLE}=1 shows the traceback)",
-    Exit.USAGE: "wrong usage, option, settings, prompt or trace file",
+    Exit.USAGE: "wrong usage, option, settings, prompt, trace file, data or run",
     Exit.UNFAITHFUL: "an answer that is marked unfaithful, or a plan without an answer",
     Exit.BUDGET: "the budget is too small for a draft and an answer",
     Exit.MODEL: "the model or its endpoint failed before there was a plan",
@@ -53,7 +55,7 @@ MEANING = {
     Exit.SCOPE: "the embedded model does not know this kind of task",
     Exit.DIVERGED: "a replay took another decision than its trace",
     Exit.SANDBOX: "no sandbox isolates here, or a hostile program got out of one",
-    Exit.INTERRUPTED: "interrupted; the best so far is printed",
+    Exit.INTERRUPTED: "interrupted; the best so far is printed, or a run can be gone on with",
 }
 
 _CODES: tuple[tuple[type[PlannealError], Exit], ...] = (
@@ -62,6 +64,8 @@ _CODES: tuple[tuple[type[PlannealError], Exit], ...] = (
     (ModelError, Exit.MODEL),
     (MissingExtra, Exit.EXTRA),
     (ConfigError, Exit.USAGE),
+    (DatasetError, Exit.USAGE),
+    (CheatingMethod, Exit.USAGE),
     (TraceError, Exit.USAGE),
     (PlanError, Exit.USAGE),
     (SandboxUnavailable, Exit.SANDBOX),

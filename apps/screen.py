@@ -124,6 +124,12 @@ class Screen:
         if self._status is not None:
             self._status.update(Text(clean(text)))
 
+    def still(self) -> None:
+        """Takes the live line away, for something else that is live."""
+        if self._status is not None:
+            self._status.stop()
+            self._status = None
+
     def say(self, text: str, *, style: str = "", indent: int = 0, level: Level = Level.NORMAL) -> None:
         """Prints a line where the level is high enough."""
         if self.level >= level:

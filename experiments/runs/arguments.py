@@ -11,7 +11,7 @@ from ..._version import __version__
 from ...planner.errors import ConfigError
 from .engine import ModelFacts
 from .records import ProblemRow, canonical
-from .registry import make
+from .registry import make, wants_gold
 from .sources import FamilySource, SetSource, Source
 from .work import Job, work_list
 
@@ -68,8 +68,9 @@ class Arguments(BaseModel):
             twice = sorted({str(value) for value in several if several.count(value) > 1})
             if twice:
                 raise ConfigError(f"--{name}: {', '.join(twice)} is given twice")
-        for name in made.methods:
-            make(name)
+        ceilings = [name for name in made.methods if wants_gold(name)]
+        if ceilings and made.data is not None:
+            raise ConfigError(f"--methods: {', '.join(ceilings)} need gold plans, which published sets do not have")
         made.source().check()
         return made
 

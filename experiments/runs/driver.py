@@ -12,7 +12,7 @@ from .arguments import Arguments
 from .bench import Raw
 from .engine import Engine
 from .records import Attempt, Cell, ProblemRow
-from .registry import make
+from .registry import wants_gold
 from .sealed import Sealed
 from .sources import Source
 from .store import Store
@@ -115,7 +115,7 @@ class _Driver:
         self._jobs = arguments.jobs([row for row, _ in problems])
         self._problems, self._engine, self._sealed = problems, engine, sealed
         self._store, self._told, self._stopping = store, told, stopping
-        self._wants_gold = {name for name in arguments.methods if getattr(make(name), "wants_gold", False)}
+        self._wants_gold = {name for name in arguments.methods if wants_gold(name)}
         self._done = store.done()
         self._before = len(self._done)
 

@@ -25,10 +25,13 @@ _MOST_TRIES = 5
 _PAUSE = 0.2
 """Seconds to wait for Ray to start an actor again."""
 
+_MOST_WAITS = 1500
+"""Times that an actor is waited for: five minutes in all."""
+
 _STORE_BYTES = 80 * 1024 * 1024
 """Ray's object store, near its minimum: answers are small."""
 
-_QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0", "RAY_DEDUP_LOGS": "0"}
+_QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
 
 
 class _Worker:
@@ -72,6 +75,7 @@ class RayEngine(Engine):
         self._started_ray = False
         self._actors: list[Any] = []
         self._load: list[int] = []
+        self._away: dict[int, asyncio.Task[tuple[ModelFacts, int]]] = {}
 
     async def start(self) -> ModelFacts:
         """Starts Ray where it does not run, and the actors, each of which loads the model.
@@ -91,19 +95,20 @@ class RayEngine(Engine):
         return found[0]
 
     async def processes(self) -> list[int]:
-        """The process of each actor."""
+        """The process of each actor, once all of them are there."""
         return [process for _, process in await self._started()]
 
     async def answer(self, job: Job, public: PublicProblem, gold_plan: str | None = None) -> Raw:
         """Runs a cell in the actor with the least under way, and again in another if that one dies."""
         died = self._ray.exceptions.RayActorError
         for _ in range(_MOST_TRIES):
-            place = min(range(self._workers), key=self._load.__getitem__)
+            place = await self._place()
             self._load[place] += 1
             try:
                 found: Raw = await self._actors[place].answer.remote(job, public, gold_plan)
             except died:
-                await asyncio.sleep(_PAUSE)
+                if place not in self._away:
+                    self._away[place] = asyncio.create_task(self._ready(place))
                 continue
             except self._ray.exceptions.RayTaskError as error:
                 raise _own(error) from None
@@ -114,10 +119,36 @@ class RayEngine(Engine):
             f"{job.cell}: {_MOST_TRIES} workers died over it; is there memory enough for {self._each} at once?"
         )
 
+    async def _place(self) -> int:
+        """The actor with the least under way, of those that are there; waits where none is."""
+        while True:
+            for place in [place for place, back in self._away.items() if back.done()]:
+                self._away.pop(place).result()
+            here = [place for place in range(self._workers) if place not in self._away]
+            if here:
+                return min(here, key=self._load.__getitem__)
+            await asyncio.wait(self._away.values(), return_when=asyncio.FIRST_COMPLETED)
+
+    async def _ready(self, place: int) -> tuple[ModelFacts, int]:
+        """Asks an actor until it answers: Ray refuses what is asked of one that is being started again."""
+        for _ in range(_MOST_WAITS):
+            try:
+                found: tuple[ModelFacts, int] = await self._actors[place].start.remote()
+            except self._ray.exceptions.RayActorError:
+                await asyncio.sleep(_PAUSE)
+                continue
+            except self._ray.exceptions.RayTaskError as error:
+                raise _own(error) from None
+            return found
+        raise RunError("a worker that died could not be started again; see Ray's logs")
+
     async def close(self) -> None:
         """Ends the actors, and Ray if it was started here."""
         if self._ray is None:
             return
+        for back in self._away.values():
+            back.cancel()
+        await asyncio.gather(*self._away.values(), return_exceptions=True)
         for actor in self._actors:
             self._ray.kill(actor, no_restart=True)
         self._actors = []
@@ -146,9 +177,7 @@ class RayEngine(Engine):
 
     async def _started(self) -> list[tuple[ModelFacts, int]]:
         try:
-            return list(await asyncio.gather(*(actor.start.remote() for actor in self._actors)))
-        except self._ray.exceptions.RayTaskError as error:
-            raise _own(error) from None
+            return list(await asyncio.gather(*map(self._ready, range(self._workers))))
         except self._ray.exceptions.RayError as error:
             raise RunError(f"a worker does not start: {error}") from None
 

@@ -1,21 +1,13 @@
-"""The methods by name, as they are given to ``--methods``."""
+"""The methods as they are given to ``--methods``: those of :mod:`..methods` by name, and one's own by module."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-
 from ...planner.errors import ConfigError
 from ..method import Method
-from .simple import Direct, Vote
+from ..methods.registry import METHODS
 from .sources import named
 
-__all__ = ["METHODS", "make", "names_of"]
-
-METHODS: Mapping[str, Callable[[], Method]] = {
-    "direct": Direct,
-    "sc": Vote,
-}
-"""What makes each method."""
+__all__ = ["METHODS", "make", "names_of", "wants_gold"]
 
 
 def make(name: str) -> Method:
@@ -32,14 +24,24 @@ def make(name: str) -> Method:
     return METHODS[name]()
 
 
-def names_of(text: str) -> tuple[str, ...]:
+def wants_gold(name: str) -> bool:
+    """Whether a method is a ceiling, which is handed the gold plan."""
+    return bool(getattr(make(name), "wants_gold", False))
+
+
+def names_of(text: str, *, ceilings: bool = True) -> tuple[str, ...]:
     """The names in ``all`` or ``one,two``, each once, in the order given; ``all`` may stand among others.
+
+    Args:
+        text: What was given.
+        ceilings: Whether ``all`` has those that are handed the gold plan; published sets have none.
 
     Raises:
         ConfigError: There are none.
     """
+    every = [name for name in METHODS if ceilings or not wants_gold(name)]
     parts = [part.strip() for part in text.split(",") if part.strip()]
-    found = dict.fromkeys(name for part in parts for name in (METHODS if part == "all" else (part,)))
+    found = dict.fromkeys(name for part in parts for name in (every if part == "all" else (part,)))
     if not found:
         raise ConfigError(f"no method given; there are {', '.join(METHODS)}, or all")
     return tuple(found)

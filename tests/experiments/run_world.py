@@ -27,7 +27,7 @@ from planneal.planner.errors import PlannealError
 from planneal.planner.ledger import Ledger
 from planneal.testing import FunctionModel
 
-METHODS = ("direct", "sc", "run_world:Talkative")
+METHODS = ("direct", "self-consistency", "run_world:Talkative")
 
 
 def dice(request: SampleRequest, index: int) -> int:

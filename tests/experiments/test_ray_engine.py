@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 import sys
+import types
 from pathlib import Path
 
 import pytest
@@ -36,25 +37,29 @@ def test_without_ray_the_pip_line_is_told(monkeypatch):
 def test_a_cell_whose_workers_die_is_tried_again_and_not_for_ever(monkeypatch):
     """Ray's part played by stand-ins: deaths in a row, and then none."""
 
-    class ActorDied(Exception):
+    class ActorDiedError(Exception):
         pass
 
-    class TaskFailed(Exception):
+    class TaskFailedError(Exception):
         pass
 
     class Ray:
         class exceptions:  # noqa: N801 - the name is Ray's
-            RayActorError, RayTaskError = ActorDied, TaskFailed
+            RayActorError, RayTaskError = ActorDiedError, TaskFailedError
 
     class Actor:
         def __init__(self, deaths):
             self.deaths = deaths
             self.answer = self
+            self.start = types.SimpleNamespace(remote=self.started)
+
+        async def started(self):
+            return ("facts", 1)
 
         async def remote(self, job, public, gold):
             self.deaths -= 1
             if self.deaths >= 0:
-                raise ActorDied
+                raise ActorDiedError
             return job
 
     monkeypatch.setattr(ray_engine, "_PAUSE", 0.0)

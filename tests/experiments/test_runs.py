@@ -84,7 +84,11 @@ def test_no_attempt_passes_its_budget_and_more_budget_begins_alike(whole):
     with Store.open(whole) as store:
         attempts = list(store.attempts())
     assert all(a.spent.tokens <= a.budget for a in attempts)
-    votes = {(a.problem, a.seed, a.budget): a.notes["samples"] for a in attempts if a.method == "sc" and a.notes}
+    votes = {
+        (a.problem, a.seed, a.budget): a.notes["samples"]
+        for a in attempts
+        if a.method == "self-consistency" and a.notes
+    }
     small, large = ([n for (*_, b), n in votes.items() if b == budget] for budget in (300, 900))
     assert sum(large) > sum(small) > 0
 
@@ -96,10 +100,10 @@ def test_concurrency_changes_nothing(whole, tmp_path, width):
 
 
 def test_a_run_of_fewer_methods_has_the_same_attempts(whole, tmp_path):
-    finish(tmp_path, arguments(methods=("sc",), budgets=(900,)))
+    finish(tmp_path, arguments(methods=("self-consistency",), budgets=(900,)))
     with Store.open(tmp_path) as few, Store.open(whole) as all_:
         same = [(a.text, a.notes, a.right) for a in few.attempts()]
-        assert same == [(a.text, a.notes, a.right) for a in all_.attempts(method="sc", budget=900)]
+        assert same == [(a.text, a.notes, a.right) for a in all_.attempts(method="self-consistency", budget=900)]
 
 
 def test_a_finished_run_is_not_run_again(whole, monkeypatch):
@@ -137,7 +141,7 @@ def test_a_broken_method_ends_the_run_and_what_is_done_is_kept(tmp_path, monkeyp
         with pytest.raises(ZeroDivisionError):
             finish(tmp_path)
     with Store.open(tmp_path) as store:
-        assert {cell.method for cell in store.done()} <= {"direct", "sc"}
+        assert {cell.method for cell in store.done()} <= {"direct", "self-consistency"}
         assert store.done()
     assert finish(tmp_path).done == CELLS
 
@@ -221,10 +225,14 @@ def test_streams_differ_by_problem_method_and_seed_but_not_by_budget():
         ({"n": 0}, "--n: Input should be greater"),
         ({"budgets": (0,)}, "0 tokens pay for nothing"),
         ({"budgets": (9, 9)}, "--budgets: 9 is given twice"),
-        ({"methods": ("direct", "dirct")}, "no method 'dirct'; there are direct, sc"),
+        ({"methods": ("direct", "dirct")}, "no method 'dirct'; there are direct, "),
         ({"methods": ("run_world:load",)}, "is a function, not a Method"),
         ({"methods": ("no_such_module:X",)}, "cannot be imported .ModuleNotFoundError"),
         ({"family": None, "difficulty": None, "data": "no_set", "path": "x"}, "no published set 'no_set'"),
+        (
+            {"family": None, "difficulty": None, "data": "gsm8k", "path": "x", "methods": ("gold-plan",)},
+            "gold-plan need gold plans, which published sets do not have",
+        ),
         ({"seeds": -1}, "--seeds: Input should be"),
     ],
 )
