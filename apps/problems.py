@@ -135,10 +135,10 @@ class Put:
     def judges(self, model: LanguageModel, settings: Settings) -> Sequence[Verifier] | None:
         """The family's verifiers, None where the settings name others."""
         from ..experiments.families.registry import family
-        from ..experiments.methods import judges
+        from ..experiments.methods import verifiers_of
 
         own = family(self._problem.public.family).verifiers(self._problem.public)
-        return judges(model, settings, own)
+        return verifiers_of(model, settings, own)
 
     def observe(self) -> Observe | None:
         """What carrying a plan of the problem out gives, None where its items do nothing."""

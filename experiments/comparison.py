@@ -8,14 +8,16 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from ..decoders.base import LanguageModel
 from ..pipeline import run_sync
-from ..planner.ledger import Usage
+from ..planner.ledger import Budget, Usage
 from ..planner.task import Task
 from .families.base import Family, Problem, Split
 from .families.registry import difficulty_of
 from .families.registry import family as family_of
-from .methods import Method, Outcome
+from .methods.base import Method, Outcome, case_of
 from .statistics import wilson
 
 
@@ -119,6 +121,7 @@ async def run_method(
     chosen: Sequence[AnyProblem],
     *,
     seed: int = 0,
+    budget: Budget | None = None,
     parallel: int = 16,
     clock: Callable[[], float] = time.perf_counter,
     done: Callable[[], None] = lambda: None,
@@ -130,12 +133,21 @@ async def run_method(
         model: The language model.
         chosen: The problems.
         seed: Seed of the run; problem *i* gets ``seed * 10_000 + i``.
+        budget: What each problem may cost; None leaves it to the method.
         parallel: Problems under way at once (a local model merges their requests).
         clock: Seconds, injected.
         done: Called after every problem.
     """
     return await run_each(
-        method.name, lambda problem: method, model, chosen, seed=seed, parallel=parallel, clock=clock, done=done
+        method.name,
+        lambda problem: method,
+        model,
+        chosen,
+        seed=seed,
+        budget=budget,
+        parallel=parallel,
+        clock=clock,
+        done=done,
     )
 
 
@@ -146,6 +158,7 @@ async def run_each(
     chosen: Sequence[AnyProblem],
     *,
     seed: int = 0,
+    budget: Budget | None = None,
     parallel: int = 16,
     clock: Callable[[], float] = time.perf_counter,
     done: Callable[[], None] = lambda: None,
@@ -161,6 +174,7 @@ async def run_each(
         model: The language model.
         chosen: The problems.
         seed: As in :func:`run_method`.
+        budget: As in :func:`run_method`.
         parallel: As in :func:`run_method`.
         clock: Seconds, injected.
         done: Called after every problem.
@@ -168,11 +182,10 @@ async def run_each(
     gate = asyncio.Semaphore(parallel)
 
     async def one(index: int, problem: AnyProblem) -> Graded:
-        family, public = family_of(problem.public.family), problem.public
         async with gate:
-            bound = method_for(problem).for_problem(family.verifiers(public), family.observe(public))
-            outcome = await bound.run(model, task_of(problem), seed * 10_000 + index)
-            graded = await graded_outcome(problem, outcome)
+            rng = np.random.default_rng(seed * 10_000 + index)
+            found = await method_for(problem).answer(case_of(problem.public), model, budget or Budget(), rng)
+            graded = await graded_outcome(problem, Outcome.of(found))
         done()
         return graded
 

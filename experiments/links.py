@@ -15,16 +15,14 @@ from typing import Literal
 
 import numpy as np
 
-from ..decoders.answer import Answer
-from ..decoders.answerer import Answerer, Observe, better
+from ..decoders.answerer import Observe
 from ..decoders.base import LanguageModel
-from ..decoders.metered import Account, MeteredModel
 from ..decoders.prompts import PromptSet
 from ..parts import ProposerFactory
 from ..pipeline import Pipeline, default_proposer
 from ..planner.edits import SimpleEdit
 from ..planner.errors import NotationError
-from ..planner.ledger import Ledger, Usage
+from ..planner.ledger import Budget, Usage
 from ..planner.notation import format_plan, parse_edit
 from ..planner.plan import Plan
 from ..planner.proposal import Proposal, Proposer, ProposerState, View
@@ -39,7 +37,9 @@ from ..proposers.targets import Target
 from ..settings import Settings
 from .comparison import AnyProblem
 from .families.registry import family
-from .methods import Method, Outcome, Planneal
+from .methods import Answered, Case, Method, Planneal
+from .methods.asking import Seat
+from .methods.plans import answer_from
 from .training.judged import mending
 
 __all__ = ["SUBSTITUTES", "FromPlan", "GoldDrafter", "GoldWriter", "Oracle", "PlacedGold", "substituted"]
@@ -63,18 +63,11 @@ class FromPlan(Method):
         self.plan = plan
         self.settings = settings or Settings()
 
-    async def run(self, model: LanguageModel, task: Task, seed: int) -> Outcome:
+    async def answer(self, case: Case, model: LanguageModel, budget: Budget, rng: np.random.Generator) -> Answered:
         """Decodes until an answer is faithful or attempts run out."""
-        ledger = Ledger()
-        metered = MeteredModel(model, Account(ledger), "answer")
-        prompts = PromptSet.load(model.capabilities.dialect)
-        answerer = Answerer(metered, prompts, self.settings.answer, self.observe)
-        chosen: Answer | None = None
-        async for answer in answerer.decode(np.random.default_rng(seed), task, self.plan):
-            chosen = answer if better(answer, chosen) else chosen
-        assert chosen is not None
-        notes = {"faithful": chosen.faithful}
-        return Outcome(chosen.value, ledger.spent, plan=format_plan(self.plan), notes=notes, text=chosen.text)
+        seat = Seat(model, budget)
+        value, text = await answer_from(seat, case, self.plan, self.settings, rng)
+        return Answered(value, seat.ledger, text=text, plan=format_plan(self.plan), stop=seat.stop or "done")
 
 
 class GoldDrafter(Drafter):
@@ -214,10 +207,12 @@ def _whole(
     """Planneal with some of its links made of the gold."""
 
     def method(problem: AnyProblem, name: str, settings: Settings | None) -> Planneal:
-        def make(model: LanguageModel, tuned: Settings, verifiers: Judges, observe: Observe | None) -> Pipeline:
+        def make(
+            model: LanguageModel, settings: Settings, verifiers: Judges, observe: Observe | None, **parts: object
+        ) -> Pipeline:
             judges = [*(verifiers or ["default"]), Oracle(problem)] if oracle else verifiers
-            parts = proposer(problem)
-            pipeline = Pipeline(model, settings=tuned, verifiers=judges, proposer=parts, observe=observe)
+            made = proposer(problem)
+            pipeline = Pipeline(model, settings=settings, verifiers=judges, proposer=made, observe=observe)
             if drafted:
                 pipeline.drafter = lambda metered, prompts, _: GoldDrafter(metered, prompts, problem)
             return pipeline

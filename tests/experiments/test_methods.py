@@ -4,13 +4,25 @@ from __future__ import annotations
 
 import asyncio
 
+import numpy as np
 import pytest
 from planneal.experiments.comparison import grade_outcome, problems, run_each, run_method, task_of
 from planneal.experiments.families.arithmetic import Difficulty
 from planneal.experiments.families.registry import answer_text, family
-from planneal.experiments.methods import BestOfPlans, Direct, Method, Outcome, Planneal, SelfConsistency, judges
+from planneal.experiments.methods import (
+    Answered,
+    BestOfPlans,
+    Case,
+    Direct,
+    Method,
+    Outcome,
+    Planneal,
+    SelfConsistency,
+    case_of,
+    verifiers_of,
+)
 from planneal.experiments.voting import elect, said
-from planneal.planner.ledger import Usage
+from planneal.planner.ledger import Budget, Ledger, Usage
 from planneal.planner.notation import parse_plan
 from planneal.planner.task import Task
 from planneal.settings import Settings
@@ -21,7 +33,8 @@ SMALL = Difficulty(quantities=4)
 
 
 def run(method, model, task=TASK, seed=0):
-    return asyncio.run(method.run(model, task, seed))
+    rng = np.random.default_rng(seed)
+    return Outcome.of(asyncio.run(method.answer(Case("t", task), model, Budget(), rng)))
 
 
 def test_direct_counts_everything():
@@ -79,9 +92,9 @@ def test_a_method_is_handed_nothing_that_holds_the_gold():
     class Spy(Method):
         name = "spy"
 
-        async def run(self, model, task, seed):
-            handed.append(task)
-            return Outcome(None, Usage())
+        async def answer(self, case, model, budget, rng):
+            handed.append(case.task)
+            return Answered(None, Ledger())
 
     asyncio.run(run_method(Spy(), FunctionModel(lambda r, i: ""), [problem]))
     [task] = handed
@@ -172,7 +185,7 @@ def test_every_method_runs_on_a_family_and_is_graded_by_it(family):
     for method in (Direct(), SelfConsistency(3), BestOfPlans(2), Planneal()):
         row = asyncio.run(run_method(method, FunctionModel(reply), chosen))
         assert row.correct == 2, method.name
-        if method.name not in ("greedy direct", "self-consistency@3"):
+        if method.name not in ("direct", "self-consistency@3"):
             assert all(graded.plan_right for graded in row.graded)
             assert row.graded[0].outcome.notes.get("solved", True)
 
@@ -181,18 +194,12 @@ def test_a_familys_verifiers_take_the_place_of_the_exact_ones_unless_the_setting
     problem = problems(1, 9, "easy", family="schedule")[0]
     own = family("schedule").verifiers(problem.public)
     model = FunctionModel(lambda r, i: "")
-    assert judges(model, Settings(), own) == own
-    assert [v.name for v in judges(model, Settings(self_check="on"), own)][-1] == "self_check"
-    assert judges(model, Settings(verifiers=("structure",)), own) is None
-    assert judges(model, Settings(), None) is None
-    method = Planneal()
-    bound = method.for_problem(own, observe)
-    assert (bound.verifiers, bound.observe) == (tuple(own), observe)
-    assert (method.verifiers, method.observe) == (None, None)
-
-
-def observe(task, plan):
-    return {"S1": "seen"}
+    assert verifiers_of(model, Settings(), own) == own
+    assert [v.name for v in verifiers_of(model, Settings(self_check="on"), own)][-1] == "self_check"
+    assert verifiers_of(model, Settings(verifiers=("structure",)), own) is None
+    assert verifiers_of(model, Settings(), None) is None
+    case = case_of(problem.public)
+    assert [v.name for v in case.verifiers] == [v.name for v in own]
 
 
 @pytest.mark.parametrize("method", [BestOfPlans(1), Planneal()])
@@ -224,7 +231,7 @@ def test_programs_vote_as_programs_and_not_by_their_names():
     assert said("```\n4 nuts and\n```\nanswer: 4") == "4"
     texts = [BROKEN, FIRST, SECOND, AGAIN]
     outcome = run(SelfConsistency(4), FunctionModel(lambda r, i: texts[i]))
-    assert (outcome.text, outcome.notes["votes"]) == (SECOND, 2)
+    assert (outcome.text, outcome.notes["rivals"]) == (SECOND, 2)
 
 
 def test_a_ceiling_has_a_method_of_its_own_for_each_problem():
@@ -234,9 +241,12 @@ def test_a_ceiling_has_a_method_of_its_own_for_each_problem():
         def __init__(self, value):
             self.value = value
 
-        async def run(self, model, task, seed):
-            return Outcome(self.value, Usage(completion_tokens=seed))
+        async def answer(self, case, model, budget, rng):
+            ledger = Ledger()
+            ledger.charge("answer", Usage(completion_tokens=int(rng.integers(10_000))))
+            return Answered(self.value, ledger)
 
     golds = lambda problem: Told(str(problem.gold.value))  # noqa: E731
     row = asyncio.run(run_each("told", golds, FunctionModel(lambda r, i: ""), chosen, seed=1))
-    assert (row.method, row.correct, row.completion_tokens) == ("told", 3, 10_001)
+    drawn = [int(np.random.default_rng(10_000 + i).integers(10_000)) for i in range(3)]
+    assert (row.method, row.correct, row.completion_tokens) == ("told", 3, sum(drawn) / 3)
