@@ -63,6 +63,9 @@ class RayEngine(Engine):
         width: Most cells under way at once in one actor.
         address: A cluster's address, ``auto`` for the one that this machine belongs to; None starts Ray here alone.
         cpus: Processors that each actor asks for.
+
+    Attributes:
+        processes: The process of each actor, as far as known.
     """
 
     def __init__(
@@ -75,6 +78,7 @@ class RayEngine(Engine):
         self._started_ray = False
         self._actors: list[Any] = []
         self._load: list[int] = []
+        self.processes: dict[int, int] = {}
         self._away: dict[int, asyncio.Task[tuple[ModelFacts, int]]] = {}
 
     async def start(self) -> ModelFacts:
@@ -93,10 +97,6 @@ class RayEngine(Engine):
         if len(set(found)) > 1:
             raise RunError(f"the workers loaded different models: {sorted(set(found))}; give all the same files")
         return found[0]
-
-    async def processes(self) -> list[int]:
-        """The process of each actor, once all of them are there."""
-        return [process for _, process in await self._started()]
 
     async def answer(self, job: Job, public: PublicProblem, gold_plan: str | None = None) -> Raw:
         """Runs a cell in the actor with the least under way, and again in another if that one dies."""
@@ -139,6 +139,7 @@ class RayEngine(Engine):
                 continue
             except self._ray.exceptions.RayTaskError as error:
                 raise _own(error) from None
+            self.processes[place] = found[1]
             return found
         raise RunError("a worker that died could not be started again; see Ray's logs")
 
