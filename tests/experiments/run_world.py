@@ -153,6 +153,9 @@ class Unsealed(Sealed):
         return await self._grader.answer(question)
 
 
+SEALS = {"sealed": Sealed, "open": Unsealed}
+
+
 def arguments(**given) -> Arguments:
     usual = {"family": "arithmetic", "difficulty": "easy", "n": 4, "methods": METHODS, "model": "scripted"}
     return Arguments.checked(**{**usual, "budgets": (300, 900), "seeds": 2, **given})
@@ -162,15 +165,15 @@ def recipe(given: Arguments, latency: float = 0.0) -> Recipe:
     return Recipe(partial(load, latency), given.methods, given.source())
 
 
-def main(folder: str) -> None:
+def main(folder: str, seal: str = "sealed") -> None:
     """A run that tells of every attempt, for tests that kill it."""
     given = arguments()
 
     def told(done, cells, attempt):
         print(done, cells, flush=True)
 
-    asyncio.run(run(given, folder, LocalEngine(recipe(given, 0.004), width=3), told=told))
+    asyncio.run(run(given, folder, LocalEngine(recipe(given, 0.004), width=3), told=told, seal=SEALS[seal]))
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(*sys.argv[1:])

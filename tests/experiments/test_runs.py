@@ -152,9 +152,11 @@ def test_a_method_that_leaves_calls_under_way_is_told(tmp_path):
         asyncio.run(run(given, tmp_path, LocalEngine(recipe(given, 0.01), width=1), seal=Unsealed))
 
 
-def killed(folder, environment, wait_for, after) -> None:
+def killed(folder, seal, environment, wait_for, after) -> None:
     """Starts the run, waits for so many lines and then seconds, and kills it."""
-    with subprocess.Popen([sys.executable, WORLD, str(folder)], stdout=subprocess.PIPE, env=environment) as process:
+    with subprocess.Popen(
+        [sys.executable, WORLD, str(folder), seal], stdout=subprocess.PIPE, env=environment
+    ) as process:
         for _ in range(wait_for):
             if not process.stdout.readline():
                 break  # it was done
@@ -162,19 +164,19 @@ def killed(folder, environment, wait_for, after) -> None:
         process.kill()
 
 
-def kill_and_resume(whole, folder, kills, most_lines):
+def kill_and_resume(whole, folder, kills, most_lines, seal="sealed"):
     dice = random.Random(kills)
     folder.mkdir()
     environment = {**os.environ, "PLANNEAL_TEST_CALLS": str(folder / "calls"), "OMP_NUM_THREADS": "1"}
     done = 0
     for _ in range(kills):
-        killed(folder, environment, dice.randint(0, most_lines), dice.random() * 0.02)
+        killed(folder, seal, environment, dice.randint(0, most_lines), dice.random() * 0.02)
         if Store.exists(folder):
             with Store.open(folder) as store:
                 now = len(store.done())
             assert now >= done
             done = now
-    subprocess.run([sys.executable, WORLD, str(folder)], env=environment, check=True, stdout=subprocess.DEVNULL)
+    subprocess.run([sys.executable, WORLD, str(folder), seal], env=environment, check=True, stdout=subprocess.DEVNULL)
     assert exported(folder) == exported(whole)
     with Store.open(folder) as store:
         stored = sum(attempt.spent.calls for attempt in store.attempts(events=False))
@@ -184,7 +186,7 @@ def kill_and_resume(whole, folder, kills, most_lines):
 
 
 def test_killed_three_times_and_resumed_it_is_the_same(whole, tmp_path):
-    kill_and_resume(whole, tmp_path / "run", 3, 12)
+    kill_and_resume(whole, tmp_path / "run", 3, 12, "open")
 
 
 @pytest.mark.slow
