@@ -19,7 +19,7 @@ from ...planner.errors import (
 )
 from ...planner.ledger import Budget, Ledger, Role, Usage
 from ..families.base import PublicProblem
-from ..method import Answered, Method
+from ..methods.base import Answered, Method
 from .counted import CountedModel
 from .records import canonical
 from .registry import make
@@ -40,7 +40,7 @@ class Raw(NamedTuple):
     """What a method made of a cell, as it travels to whoever grades it.
 
     Attributes:
-        answered: Fields of :class:`~planneal.experiments.method.Answered`, its ledger and events apart.
+        answered: Fields of :class:`~planneal.experiments.methods.base.Answered`, its ledger and events apart.
         ledger: What it cost, by role.
         events: What happened on the way.
         seconds: Wall seconds.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...planner.errors import ConfigError
-from ..method import Method
+from ..methods.base import Method
 from ..methods.registry import METHODS
 from .sources import named
 

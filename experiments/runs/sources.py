@@ -20,7 +20,7 @@ from ..families.base import Family, Problem, PublicProblem, Split
 from ..families.registry import difficulty_of, family
 from ..loaders.base import PublicSet
 from ..loaders.registry import public_set
-from ..method import Case
+from ..methods.base import Case
 from .records import ProblemRow
 
 __all__ = ["FamilySource", "Grade", "SetSource", "Source", "ToldCase", "named"]

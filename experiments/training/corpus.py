@@ -15,7 +15,7 @@ import numpy as np
 
 from ..families.arithmetic import ArithmeticProblem, closure
 from ..families.relations import Relation
-from .corrupt import corrupt, gold_lines, tolerable
+from .corrupt import corrupt, gold_lines, in_turn, tolerable
 from .lines import Line, Witness, draft_text, find_witnesses, plan_text, tidy
 from .repair import Repairer
 
@@ -136,14 +136,15 @@ def draft_tree(
     """
     lines = gold_lines(problem)
     draft = Node("plan:\n", draft_text(problem.public.target, problem.gold.relations), ends=True)
-    plan = Node("plan:\n" + plan_text(problem.public.target, lines))
-    answer = _answer(problem, lines)
+    shown = in_turn(lines) if rng.random() < 0.35 else lines
+    plan = Node("plan:\n" + plan_text(problem.public.target, shown))
+    answer = _answer(problem, shown)
     chain = answer_text(lines, problem.public.target, dict(problem.gold.relations), cite=False)
     assert answer is not None
     assert chain is not None
     plan.children = [answer] if answers == 1.0 or rng.random() < answers else []
     if rng.random() < 0.1:
-        plan.children += _checks(rng, Repairer.of(problem), lines, 1)
+        plan.children += _checks(rng, Repairer.of(problem), shown, 1)
     branches = [plan] if plan.children else []
     if direct == 1.0 or rng.random() < direct:
         branches.append(Node("answer:\n", chain, ends=True))

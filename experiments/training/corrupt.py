@@ -12,7 +12,7 @@ from ..families.relations import BASIC, BINARY, MORE_BINARY, MORE_UNARY, UNARY, 
 from ..families.wording import NAMES
 from .lines import Line, goal_first, needs_of
 
-__all__ = ["corrupt", "gold_lines", "renumber", "spoil", "tolerable"]
+__all__ = ["corrupt", "gold_lines", "in_turn", "renumber", "spoil", "tolerable"]
 
 
 def gold_lines(problem: ArithmeticProblem) -> list[Line]:
@@ -31,6 +31,11 @@ def relink(lines: Sequence[Line], forget: frozenset[int] = frozenset()) -> list[
         else:
             linked.append(line)
     return linked
+
+
+def in_turn(lines: Sequence[Line]) -> list[Line]:
+    """The lines numbered as they stand, as plans are that nobody has put in order."""
+    return relink([replace(line, number=number) for number, line in enumerate(lines, start=1)])
 
 
 def renumber(rng: np.random.Generator, lines: Sequence[Line], problem: ArithmeticProblem) -> list[Line]:
@@ -171,9 +176,10 @@ def tolerable(rng: np.random.Generator, problem: ArithmeticProblem) -> list[Line
     if rng.random() < 0.4:
         for _ in range(int(rng.integers(1, 3))):
             _place(rng, lines, lines.pop(int(rng.integers(len(lines)))))
-    if rng.random() < 0.2:
+    draw = rng.random()
+    if draw < 0.2:
         return _as_drafted(problem, lines)
-    return renumber(rng, lines, problem)
+    return in_turn(lines) if draw < 0.45 else renumber(rng, lines, problem)
 
 
 def _as_drafted(problem: ArithmeticProblem, lines: Sequence[Line]) -> list[Line]:

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from planneal.decoders.base import SampleRequest
 from planneal.decoders.metered import Account, MeteredModel
-from planneal.experiments.method import Answered, Method
+from planneal.experiments.methods.base import Answered, Method
 from planneal.experiments.runs.arguments import Arguments
 from planneal.experiments.runs.bench import Recipe
 from planneal.experiments.runs.driver import run

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 import run_world
 from planneal.decoders.base import SampleRequest
-from planneal.experiments.method import Answered, Method
+from planneal.experiments.methods.base import Answered, Method
 from planneal.experiments.runs.bench import Bench
 from planneal.experiments.runs.counted import CountedModel
 from planneal.experiments.runs.records import Cell
