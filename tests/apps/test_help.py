@@ -11,7 +11,10 @@ from planneal.apps.exits import MEANING
 from typer.testing import CliRunner
 
 PAGE = Path(__file__).parents[2] / "docs" / "cli.md"
-COMMANDS = ("", "solve", "show", "replay", "families", "generate", "doctor", "sandbox", "sandbox check", "demo", "compare")
+COMMANDS = (
+    "", "solve", "show", "replay", "families", "generate", "doctor", "sandbox", "sandbox check", "demo", "compare",
+    "report",
+)  # fmt: skip
 RECORDED_WITH = "0.29"
 OPTION = re.compile(r"^ +(?:-\w, )?(--[a-z-]+)", re.MULTILINE)
 

@@ -1,0 +1,182 @@
+"""Keep or kill, by one rule that is stated before any number is looked at.
+
+At each budget of the method that is judged, every *baseline* (ceilings and floors are none) is read at what it spent
+there. Holm's correction is over all such comparisons of the report.
+
+- **kill**: a baseline is better: corrected p of at most 5% and the whole 95% interval on its side.
+- **keep**: the method is better than the *best* baseline at that spend, by the same test, and no baseline was measured
+  to be as accurate for less.
+- **refused**: no baseline can be compared at that spend.
+- **undecided**: anything else; with the number of problems that would show a difference as large as the measured one
+  (80% power, at the level that Holm asks of the first of the family).
+
+The headline is the verdict at the highest budget; the other budgets stand beside it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from ..matching import TOLERANCE
+from ..statistics import problems_needed
+from .records import Compared, Measured, Value
+
+__all__ = ["LEVEL", "RULE", "Decision", "Verdict", "headline", "verdict"]
+
+Decision = Literal["keep", "kill", "undecided", "refused"]
+LEVEL = 0.05
+"""Family-wise level."""
+RULE = (
+    "Kill where a baseline is better at equal spend (p after Holm at most 5%, the whole 95% interval on its side). "
+    "Keep where the method is better than the best baseline at equal spend by the same test, and no baseline was "
+    "measured to be as accurate for less. Refused where no baseline can be compared at that spend. Else undecided. "
+    "Ceilings and floors are no baselines. The headline is at the highest budget."
+)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What is to be done with a method on one group of problems at one budget.
+
+    Attributes:
+        decision: The verdict.
+        method: The method that is judged.
+        task: The group of problems.
+        budget: The budget.
+        spend: What the method spent there.
+        rival: The baseline that decided, empty where there was none.
+        difference: Accuracy less the rival's, None where refused.
+        adjusted: Its p-value after Holm, NaN where refused.
+        problems_needed: Problems that would show such a difference; None where that is no question or has no answer.
+        cheaper: Baselines that were measured to be as accurate for less.
+        refused: Baselines that cannot be compared there.
+        why: One line.
+    """
+
+    decision: Decision
+    method: str
+    task: str
+    budget: int
+    spend: float
+    rival: str
+    difference: Value | None
+    adjusted: float
+    problems_needed: int | None
+    cheaper: tuple[str, ...]
+    refused: tuple[str, ...]
+    why: str
+
+
+def verdict(
+    task: str,
+    primary: Measured,
+    others: Sequence[Measured],
+    compared: Iterable[Compared],
+    budget: int,
+    family: int,
+) -> Verdict:
+    """Decides at one budget.
+
+    Args:
+        task: The group of problems.
+        primary: The method that is judged.
+        others: The curves of its rivals; those that are no baselines are left out.
+        compared: Comparisons of the group; others' and other budgets' are left out.
+        budget: The budget.
+        family: How many comparisons Holm's correction was over.
+    """
+    point = next(point for point in primary.points if point.budget == budget)
+    rivals = {entry.method: entry for entry in others if entry.kind == "baseline"}
+    here = [entry for entry in compared if entry.budget == budget and entry.method in rivals]
+    met = [entry for entry in here if entry.difference is not None and entry.accuracies is not None]
+    refused = tuple(entry.method for entry in here if entry.outcome == "refused")
+    cheaper = tuple(
+        name
+        for name, entry in rivals.items()
+        if any(
+            p.spend < point.spend * (1 - TOLERANCE) and p.accuracy.value >= point.accuracy.value for p in entry.points
+        )
+    )
+
+    def made(decision: Decision, entry: Compared | None, why: str, needed: int | None = None) -> Verdict:
+        name, difference, p = (
+            ("", None, math.nan) if entry is None else (entry.method, entry.difference, entry.adjusted)
+        )
+        return Verdict(
+            decision, primary.method, task, budget, point.spend, name, difference, p, needed, cheaper, refused, why
+        )
+
+    if not met:
+        why = "no baseline was run" if not here else "no baseline was measured on the same problems at that spend"
+        return made("refused", None, why)
+    best = max(met, key=lambda entry: (entry.accuracies or (0.0, 0.0))[1])
+    worse = [entry for entry in met if entry.outcome == "worse"]
+    if worse:
+        return made("kill", max(worse, key=lambda entry: (entry.accuracies or (0.0, 0.0))[1]), "a baseline is better")
+    if best.outcome == "better" and not cheaper:
+        return made("keep", best, "better than the best baseline")
+    if best.outcome == "better":
+        return made("undecided", best, f"better at equal spend, but as accurate for less: {', '.join(cheaper)}")
+    return made("undecided", best, "not told apart from the best baseline", _needed(best, family))
+
+
+def _needed(entry: Compared, family: int) -> int | None:
+    """Problems for a difference as large as the measured one; None where none was measured."""
+    assert entry.difference is not None
+    difference = abs(entry.difference.value)
+    if difference < 1e-9:
+        return None
+    # Shares over several seeds vary less than single outcomes; the formula needs at least the difference itself.
+    discordance = min(1.0, max(entry.discordance, difference))
+    return problems_needed(difference, discordance, level=LEVEL / max(1, family))
+
+
+def headline(verdicts: Sequence[Verdict], missing: Sequence[str] = ()) -> str:
+    """One sentence: keep or kill, for which tasks, at which budgets, with the interval.
+
+    Args:
+        verdicts: Of all tasks and budgets.
+        missing: Mandatory rows that were not run.
+    """
+    if not verdicts:
+        return "Refused: there is nothing to compare yet."
+    parts = []
+    for task in dict.fromkeys(entry.task for entry in verdicts):
+        own = sorted((entry for entry in verdicts if entry.task == task), key=lambda entry: -entry.budget)
+        parts.append(_part(own[0]) + _others(own[1:]))
+    told = "; ".join(parts)
+    lacking = f" (mandatory rows missing: {', '.join(missing)})" if missing else ""
+    return told[0].upper() + told[1:] + lacking + "."
+
+
+def _part(entry: Verdict) -> str:
+    place = f"{entry.method} on {entry.task} at a budget of {entry.budget:,} tokens"
+    if entry.difference is None:
+        return f"refused to judge {place}: {entry.why}"
+    v = entry.difference
+    told = (
+        f"{100 * v.value:+.1f} points [{100 * v.low:+.1f}, {100 * v.high:+.1f}] against {entry.rival} at equal spend "
+        f"({v.n} {v.unit}, p = {entry.adjusted:.2g} after Holm)"
+    )
+    if entry.decision in ("keep", "kill"):
+        return f"{entry.decision} {place}: {told}"
+    if entry.cheaper and entry.problems_needed is None:
+        return f"undecided on {place}: {told}, but as accurate for less: {', '.join(entry.cheaper)}"
+    more = (
+        f"about {entry.problems_needed:,} problems would show a difference as large"
+        if entry.problems_needed is not None
+        else "with no difference measured, no number of problems can be named"
+    )
+    return f"undecided on {place}: {told}, and {more}"
+
+
+def _others(rest: Sequence[Verdict]) -> str:
+    if not rest:
+        return ""
+    by_decision: dict[str, list[str]] = {}
+    for entry in sorted(rest, key=lambda entry: entry.budget):
+        by_decision.setdefault(entry.decision, []).append(f"{entry.budget:,}")
+    return " (lower budgets: " + ", ".join(f"{name} at {' and '.join(at)}" for name, at in by_decision.items()) + ")"
