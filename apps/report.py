@@ -13,7 +13,7 @@ from .screen import Level, Screen, console, put, write_json
 
 
 def report(
-    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Folder of a run; several give one page.")],
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN", help="Folder of a run; several give one page.")],
     out: Annotated[
         Path | None, typer.Option("--out", metavar="DIR", help="Where it is written; by default into the first run.")
     ] = None,

@@ -47,6 +47,8 @@ MANDATORY: tuple[tuple[str, str], ...] = (
     ("shuffled-plan floor", "shuffled-plan"),
 )
 """The rows that every comparison must have, as the rules name them, and the method that fills each."""
+_DRAWS_EACH = 100
+"""Draws for each planned comparison: the least p-value of so many draws stays below 5% after Holm's correction."""
 
 
 def kind_of(method: str, primary: str) -> str:
@@ -96,7 +98,9 @@ def measured(curves: Mapping[str, Curve | str], primary: str, label: str, draws:
             estimate = clustered_mean(point.shares, curve.problems, rng=rng, draws=draws)
             n = len(curve.problems)
             low, high = wilson(round(point.accuracy * n), n)
-            points.append(Point(point.budget, point.spend, Value.of(estimate), (low, high), int(point.attempts.sum())))
+            points.append(
+                Point(point.budget, point.spend, Value.share(estimate), (low, high), int(point.attempts.sum()))
+            )
         made.append(Measured(name, kind, about, tuple(points), curve.falls))
     return tuple(made)
 
@@ -109,12 +113,13 @@ def comparisons(
     Args:
         groups: Curves by method, by group of problems.
         primary: The method that is judged.
-        draws: Resamples of each interval.
+        draws: Resamples of each interval; more where so many comparisons need smaller p-values than these can give.
 
     Returns:
         By group. Comparisons with baselines, over all groups and budgets together, are one family for Holm; those with
         ceilings and floors are another.
     """
+    draws = max(draws, _DRAWS_EACH * _planned(groups, primary))
     found: dict[tuple[str, int, str], Comparison | NotComparable] = {}
     spread: dict[tuple[str, int, str], float] = {}
     at: dict[tuple[str, int], float] = {}
@@ -137,6 +142,16 @@ def comparisons(
         label: tuple(_compared(key, judged[key], primary, at[key[:2]], spread[key]) for key in found if key[0] == label)
         for label in groups
     }
+
+
+def _planned(groups: Mapping[str, Mapping[str, Curve | str]], primary: str) -> int:
+    """How many comparisons with baselines there will be."""
+    count = 0
+    for curves in groups.values():
+        first = curves.get(primary)
+        rivals = sum(isinstance(c, Curve) and kind_of(name, primary) == "baseline" for name, c in curves.items())
+        count += len(first.points) * rivals if isinstance(first, Curve) else 0
+    return count
 
 
 def _discordance(first: Curve, second: Curve, at: float) -> float:

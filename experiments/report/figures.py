@@ -188,6 +188,7 @@ def _differences(facts: Facts, group: Group, name: str) -> Figure:
             assert entry.difference is not None
             value, low, high = (100 * number for number in entry.difference[:3])
             colour = {"better": COLOURS[2], "worse": COLOURS[0]}.get(entry.outcome, "#888888")
+            colour = colour if entry.kind == "baseline" else "#888888"
             if math.isfinite(low):
                 axes.plot([low, high], [index, index], color=colour, linewidth=2.4)
             axes.plot([value], [index], marker="o", color=colour)

@@ -23,11 +23,13 @@ class Table(NamedTuple):
         caption: What it shows.
         head: Names of its columns; the first column holds the names of the rows.
         rows: Its cells.
+        folded: Whether it is long and of interest to few, and so opened on demand.
     """
 
     caption: str
     head: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
+    folded: bool = False
 
 
 @dataclass(frozen=True)
@@ -100,9 +102,9 @@ def _curve_tables(group: Group) -> tuple[Table, ...]:
             row = (method.method, f"{p.budget:,}", whole(p.spend), percent(p.accuracy), wilson, f"{p.attempts:,}")
             points_.append(row)
     names = ("method", "budget", "spend", "accuracy [95%, bootstrap over problems]", "Wilson", "attempts")
-    every = Table("Every measured point", names, tuple(points_))
+    every = Table("Every measured point", names, tuple(points_), True)
     abouts = tuple((m.method, m.kind, m.about or NONE) for m in group.methods)
-    return mandatory, every, Table("The methods", ("method", "kind", "what it is"), abouts)
+    return mandatory, every, Table("The methods", ("method", "kind", "what it is"), abouts, True)
 
 
 def _equal(facts: Facts, group: Group) -> tuple[str, ...]:
@@ -116,8 +118,12 @@ def _equal(facts: Facts, group: Group) -> tuple[str, ...]:
 
 def _comparison_tables(group: Group) -> tuple[Table, ...]:
     head = ("method", "kind", "budget", "spend", "outcome", "difference, points [95%]", "p", "p (Holm)", "test")
-    order = sorted(group.comparisons, key=lambda entry: -entry.budget)
-    return (Table("The judged method less each other", head, tuple(_comparison(e) for e in order)),) if order else ()
+    made = []
+    for highest in (True, False):
+        rows = tuple(_comparison(e) for e in group.comparisons if (e.budget == group.budget) is highest)
+        caption = f"The judged method less each other, {'highest budget' if highest else 'lower budgets'}"
+        made += [Table(caption, head, rows, not highest)] if rows else []
+    return tuple(made)
 
 
 def _comparison(entry: Compared) -> tuple[str, ...]:
@@ -199,7 +205,7 @@ def _failures(group: Group) -> Section:
     )
     tables = [Table("The failure modes of the sketch, for the judged method", head, rows)]
     if detail:
-        tables.append(Table("What the verdicts rest on", ("failure mode", "number", "value [95%]"), detail))
+        tables.append(Table("What the verdicts rest on", ("failure mode", "number", "value [95%]"), detail, True))
     if group.bins:
         bins = tuple(
             (

@@ -89,15 +89,16 @@ def _horizon(
 ) -> Horizon:
     points: list[HorizonPoint] = []
     replicates: list[Sequence[float]] = []
+    again = min(draws, _REPLICATES)
     for size, curve, spend in zip(sizes, curves, at, strict=True):
         reading = None if curve is None or spend is None else curve.read(spend)
         value = None
         if curve is not None and reading is not None:
             rng = stream("horizon", family, method, size)
-            value = Value.of(clustered_mean(reading.shares, curve.problems, rng=rng, draws=draws))
-        costs = [math.nan] * (1 + _REPLICATES)
+            value = Value.share(clustered_mean(reading.shares, curve.problems, rng=rng, draws=draws))
+        costs = [math.nan] * (1 + again)
         if curve is not None:
-            costs = list(needed(curve, ASKED, rng=stream("needed", family, method, size), draws=_REPLICATES))
+            costs = list(needed(curve, ASKED, rng=stream("needed", family, method, size), draws=again))
         early = curve is not None and curve.points[0].accuracy >= ASKED
         points.append(HorizonPoint(size, math.nan if spend is None else spend, value, costs[0], early))
         replicates.append(costs[1:])

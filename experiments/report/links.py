@@ -31,7 +31,7 @@ def share(found: Sequence[tuple[bool, str]], *words: object, draws: int, unit: s
     if not found:
         return None
     values, problems = [float(right) for right, _ in found], [problem for _, problem in found]
-    return Value.of(clustered_mean(values, problems, rng=stream("share", *words), draws=draws), unit)
+    return Value.share(clustered_mean(values, problems, rng=stream("share", *words), draws=draws), unit)
 
 
 def links(rows: Sequence[Tried], methods: Sequence[str], label: str, draws: int) -> tuple[Link, ...]:
@@ -79,8 +79,8 @@ def stables(rows: Sequence[Tried], methods: Sequence[str], label: str, draws: in
                 problem=variance.problem,
                 seed=variance.seed,
                 residual=variance.residual,
-                flips=Value.of(found.flips),
-                all_right=Value.of(found.all_right),
+                flips=Value.share(found.flips),
+                all_right=Value.share(found.all_right),
                 k=found.k,
             )
         )

@@ -29,7 +29,7 @@ from .words import clean
 __all__ = ["decision", "files", "html", "markdown", "write"]
 
 _MARKED = frozenset({"keep", "kill", "undecided", "better", "worse", "fault", "no fault"})
-_LONG = 60
+_SHORT, _MID, _LONG = 13, 24, 60
 _MD = re.compile(r"([\\`*_{}\[\]<>|#~$&!])")
 
 
@@ -53,11 +53,19 @@ def _marked(cell: str) -> Markup:
     """The class of a cell, from a closed list of words or its length."""
     if cell in _MARKED:
         return Markup(' class="said-{}"').format(cell.replace(" ", "-"))
-    return Markup(' class="long"') if len(cell) > _LONG else Markup()
+    size = "long" if len(cell) > _LONG else "mid" if len(cell) > _MID else "short" if len(cell) < _SHORT else ""
+    return Markup(' class="{}"').format(size) if size else Markup()
 
 
 def _md(text: str) -> str:
     return _MD.sub(r"\\\1", clean(text, 4_000))
+
+
+def _printable(value: object) -> object:
+    """Words without control characters; markup was made here."""
+    if not isinstance(value, str) or isinstance(value, Markup):
+        return value
+    return clean(value, 4_000)
 
 
 def _environment(*, escaped: bool) -> Environment:
@@ -68,6 +76,7 @@ def _environment(*, escaped: bool) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
+        finalize=_printable,
     )
     made.filters |= {"drawing": _drawing, "marked": _marked, "md": _md}
     return made

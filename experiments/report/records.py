@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from typing import Any, Literal, NamedTuple
 
-from ..statistics import Estimate
+from ..statistics import Estimate, wilson
 
 __all__ = [
     "Compared",
@@ -56,6 +56,15 @@ class Value(NamedTuple):
     def of(cls, estimate: Estimate, unit: str = "problems") -> Value:
         """The value of an estimate."""
         return cls(estimate.value, estimate.interval.low, estimate.interval.high, estimate.clusters, unit)
+
+    @classmethod
+    def share(cls, estimate: Estimate, unit: str = "problems") -> Value:
+        """The value of a share: where all are alike no resample differs, and Wilson's interval takes its place."""
+        made = cls.of(estimate, unit)
+        if made.value not in (0.0, 1.0):
+            return made
+        low, high = wilson(made.n if made.value else 0, made.n)
+        return made._replace(low=low, high=high)
 
 
 @dataclass(frozen=True)

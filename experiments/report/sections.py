@@ -112,7 +112,7 @@ def _horizons(facts: Facts, drawn: Sequence[Figure]) -> list[Section]:
         for point in entry.points
     )
     head = ("family, method", "size", "at spend", "accuracy [95%]", f"spend for {ASKED:.0%}")
-    return [Section("Against the horizon", 2, tuple(said), tuple(drawn), (Table("By size", head, rows),))]
+    return [Section("Against the horizon", 2, tuple(said), tuple(drawn), (Table("By size", head, rows, True),))]
 
 
 def _made(facts: Facts) -> Section:
@@ -121,9 +121,10 @@ def _made(facts: Facts) -> Section:
     for run in facts.runs:
         said.append(f"The run {run.name}: {run.command}")
         rows += [(run.name, key, clean(value, 120)) for key, value in sorted(run.meta.items())]
-        rows += [(run.name, f"--{key}", clean(value, 200)) for key, value in sorted(run.arguments.items())]
+        rows += [(run.name, f"--{key}", clean(_given(value))) for key, value in sorted(run.arguments.items())]
     said += [
-        f"planneal {facts.version} made the page. Intervals are 95%, bootstrap over problems with all seeds of a "
+        f"planneal {facts.version} made the page. Where nothing else is said n counts problems. Intervals are 95%, "
+        "bootstrap over problems (Wilson's for a share of none or all) with all seeds of a "
         f"problem together, {facts.asked.draws:,} resamples (2,000 or fewer for links, failure modes, stability and "
         f"horizon); every number has a random stream of its own from seed {facts.seed}.",
         f"Spend is on the axis {facts.asked.axis}: {axis_name(facts)}. Prompts, completions, rejected proposals and "
@@ -137,5 +138,11 @@ def _made(facts: Facts) -> Section:
         "How this was made",
         2,
         tuple(said),
-        tables=(Table("The runs' own facts", ("run", "fact", "value"), tuple(rows)),),
+        tables=(Table("The runs' own facts", ("run", "fact", "value"), tuple(rows), True),),
     )
+
+
+def _given(value: object) -> str:
+    if value is None:
+        return "not given"
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)

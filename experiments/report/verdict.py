@@ -146,31 +146,32 @@ def headline(verdicts: Sequence[Verdict], missing: Sequence[str] = ()) -> str:
     parts = []
     for task in dict.fromkeys(entry.task for entry in verdicts):
         own = sorted((entry for entry in verdicts if entry.task == task), key=lambda entry: -entry.budget)
-        parts.append(_part(own[0]) + _others(own[1:]))
+        parts.append(_part(own[0], _others(own[1:])))
     told = "; ".join(parts)
     lacking = f" (mandatory rows missing: {', '.join(missing)})" if missing else ""
     return told[0].upper() + told[1:] + lacking + "."
 
 
-def _part(entry: Verdict) -> str:
+def _part(entry: Verdict, lower: str) -> str:
     place = f"{entry.method} on {entry.task} at a budget of {entry.budget:,} tokens"
     if entry.difference is None:
-        return f"refused to judge {place}: {entry.why}"
+        return f"refused to judge {place}: {entry.why}" + (f" ({lower})" if lower else "")
     v = entry.difference
     told = (
         f"{100 * v.value:+.1f} points [{100 * v.low:+.1f}, {100 * v.high:+.1f}] against {entry.rival} at equal spend "
-        f"({v.n} {v.unit}, p = {entry.adjusted:.2g} after Holm)"
+        f"({v.n} {v.unit}, p = {entry.adjusted:.2g} after Holm{lower and '; ' + lower})"
     )
     if entry.decision in ("keep", "kill"):
         return f"{entry.decision} {place}: {told}"
-    if entry.cheaper and entry.problems_needed is None:
-        return f"undecided on {place}: {told}, but as accurate for less: {', '.join(entry.cheaper)}"
+    cheaper = f"as accurate for less: {', '.join(entry.cheaper)}" if entry.cheaper else ""
+    if entry.adjusted <= LEVEL and v.low > 0:
+        return f"undecided about {place}: {told}, but {cheaper}"
     more = (
         f"about {entry.problems_needed:,} problems would show a difference as large"
         if entry.problems_needed is not None
-        else "with no difference measured, no number of problems can be named"
+        else "with no difference measured no number of problems can be named"
     )
-    return f"undecided on {place}: {told}, and {more}"
+    return f"undecided about {place}: {told}; {more}{cheaper and ', and ' + cheaper}"
 
 
 def _others(rest: Sequence[Verdict]) -> str:
@@ -179,4 +180,5 @@ def _others(rest: Sequence[Verdict]) -> str:
     by_decision: dict[str, list[str]] = {}
     for entry in sorted(rest, key=lambda entry: entry.budget):
         by_decision.setdefault(entry.decision, []).append(f"{entry.budget:,}")
-    return " (lower budgets: " + ", ".join(f"{name} at {' and '.join(at)}" for name, at in by_decision.items()) + ")"
+    told = ", ".join(f"{name} at {' and '.join(at)}" for name, at in by_decision.items())
+    return f"lower budgets: {told}"

@@ -18,6 +18,10 @@ def clean(text: object, most: int = 200) -> str:
     return shown if len(shown) <= most else shown[: most - 3] + "..."
 
 
+def _count(value: Value) -> str:
+    return f"n = {value.n:,}" if value.unit == "problems" else f"n = {value.n:,} {value.unit}"
+
+
 def percent(value: Value | None) -> str:
     """A share with its interval and count, in percent."""
     if value is None or math.isnan(value.value):
@@ -25,7 +29,7 @@ def percent(value: Value | None) -> str:
     told = f"{100 * value.value:.1f}%"
     if math.isfinite(value.low):
         told += f" [{100 * value.low:.1f}, {100 * value.high:.1f}]"
-    return f"{told}, n = {value.n:,} {value.unit}"
+    return f"{told}, {_count(value)}"
 
 
 def points(value: Value | None) -> str:
@@ -35,7 +39,7 @@ def points(value: Value | None) -> str:
     told = f"{100 * value.value:+.1f}"
     if math.isfinite(value.low):
         told += f" [{100 * value.low:+.1f}, {100 * value.high:+.1f}]"
-    return f"{told}, n = {value.n:,} {value.unit}"
+    return f"{told}, {_count(value)}"
 
 
 def number(value: Value | None) -> str:
@@ -45,7 +49,7 @@ def number(value: Value | None) -> str:
     told = f"{value.value:.3f}"
     if math.isfinite(value.low):
         told += f" [{value.low:.3f}, {value.high:.3f}]"
-    return f"{told}, n = {value.n:,} {value.unit}"
+    return f"{told}, {_count(value)}"
 
 
 def whole(value: float) -> str:

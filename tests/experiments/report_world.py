@@ -14,6 +14,7 @@ from planneal.planner.ledger import Usage
 
 BUDGETS = (500, 1000, 2000)
 PLAN = "goal: how many wigs? [wigs]\nS1: [nuts = 4]\nS2: [wigs = nuts + 3] <- S1"
+UNSEEDED = ("direct", "direct+constraints", "gold-plan")
 LEAKY = "goal: how many wigs? [wigs]\nS1: [wigs = 7]"
 
 
@@ -73,7 +74,7 @@ def world(
         for index, row in enumerate(rows):
             for method, chance in methods.items():
                 for budget in BUDGETS:
-                    for number in range(seeds):
+                    for number in range(1 if method in UNSEEDED else seeds):
                         if (method, index) in without or (only is not None and stored >= only):
                             continue
                         made = _attempt(row, method, budget, number, chance[budget], rng, share, spends, draft, blind)
