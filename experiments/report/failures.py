@@ -26,6 +26,8 @@ __all__ = ["MOST", "RULES", "bins_of", "events_of", "failures"]
 
 MOST = 0.10
 """Share of fluff, or of plans that state the answer, from which it is called a fault."""
+LEAST = 10
+"""Right drafts, and wrong ones, without which nothing is said of the signal: a bootstrap of a few has no width."""
 RULES = {
     "fluff": f"fault: the whole interval of the share of filler items above {MOST:.0%}; no fault: below it",
     "leakage": f"fault: the whole interval of the share of plans stating the answer over {MOST:.0%}; no fault: under",
@@ -36,7 +38,7 @@ RULES = {
     ),
     "weak signal": (
         "no fault: AUROC of the drafts' energy against the truth wholly above 0.5, and accepted steps go down further "
-        "than signs by chance (p at most 5%); fault: AUROC wholly below 0.6"
+        f"than signs by chance (p at most 5%); fault: AUROC wholly below 0.6; both take {LEAST} drafts of each kind"
     ),
 }
 """The rule of each verdict."""
@@ -207,11 +209,15 @@ def _signal(searched: Sequence[Attempt], label: str, draws: int) -> Failure:
         )
         return Failure("weak signal", "not measured", rule, said, numbers)
     finding: Finding = "undecided"
-    if drafts_auroc.high < 0.6:
+    valid = sum(draft.valid for draft in drafts)
+    if min(valid, len(drafts) - valid) < LEAST:
+        finding = "undecided"
+    elif drafts_auroc.high < 0.6:
         finding = "fault"
     elif drafts_auroc.low > 0.5 and p <= 0.05:
         finding = "no fault"
-    said = f"energy tells right first plans from wrong ones with AUROC {drafts_auroc.value:.2f}; {walked}"
+    said = f"energy tells right first plans from wrong ones with AUROC {drafts_auroc.value:.2f} ({valid} and "
+    said += f"{len(drafts) - valid} of them); {walked}"
     return Failure("weak signal", finding, rule, said, numbers)
 
 

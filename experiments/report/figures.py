@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from ...planner.errors import MissingExtra
+from ..methods.registry import METHODS
 from .facts import Facts, Group
 from .horizon import ASKED
 from .words import clean
@@ -130,7 +131,10 @@ def axis_name(facts: Facts) -> str:
     }[facts.asked.axis]
 
 
-def _look(kind: str, index: int) -> dict[str, Any]:
+def _look(kind: str, method: str) -> dict[str, Any]:
+    """Colour and mark of a method, the same in every figure; methods of one colour differ by their marks."""
+    order = list(METHODS)
+    index = order.index(method) if method in order else len(order) + sum(method.encode("utf-8", "replace")) % 7
     if kind == "primary":
         return {"color": COLOURS[0], "linewidth": 2.8, "marker": "o", "markersize": 7, "zorder": 5}
     if kind in ("ceiling", "floor"):
@@ -144,11 +148,11 @@ def _curves(facts: Facts, group: Group, name: str) -> Figure:
 
     def paint(canvas: Any) -> None:
         axes = canvas.subplots()
-        for index, entry in enumerate(shown):
+        for entry in shown:
             x = [point.spend for point in entry.points]
             y = [100 * point.accuracy.value for point in entry.points]
             low, high = ([100 * getattr(p.accuracy, end) for p in entry.points] for end in ("low", "high"))
-            look = _look(entry.kind, index)
+            look = _look(entry.kind, entry.method)
             axes.plot(x, y, label=clean(entry.method, 40), **look)
             strong = 0.22 if entry.kind == "primary" else 0.07
             if len(x) > 1:
@@ -230,19 +234,24 @@ def _horizon(facts: Facts, family: str, name: str) -> Figure:
 
     def paint(canvas: Any) -> None:
         above, below = canvas.subplots(2, 1, sharex=True)
-        for index, entry in enumerate(shown):
-            look = _look("primary" if entry.method == facts.asked.primary else "baseline", index)
+        for entry in shown:
+            look = _look("primary" if entry.method == facts.asked.primary else "baseline", entry.method)
             told = [(p.size, p.accuracy) for p in entry.points if p.accuracy is not None]
             sizes, values = [size for size, _ in told], [100 * value.value for _, value in told]
-            above.plot(sizes, values, label=clean(entry.method, 40), **look)
             if told:
+                above.plot(sizes, values, label=clean(entry.method, 40), **look)
                 low, high = ([100 * getattr(value, end) for _, value in told] for end in ("low", "high"))
                 above.fill_between(sizes, low, high, color=look["color"], alpha=0.12, linewidth=0)
             reached = [(p.size, p.needed) for p in entry.points if math.isfinite(p.needed)]
-            below.plot([size for size, _ in reached], [cost for _, cost in reached], **look)
+            if reached:
+                label = None if told else clean(entry.method, 40)
+                below.plot([size for size, _ in reached], [cost for _, cost in reached], label=label, **look)
         above.set_ylabel("accuracy, %")
         above.set_ylim(-2, 102)
         below.set_ylabel(f"cost of {ASKED:.0%}")
+        below.set_ylim(bottom=0)
+        if not below.lines:
+            below.text(0.5, 0.5, f"{ASKED:.0%} was not reached", transform=below.transAxes, ha="center")
         below.set_xlabel("size of the problem")
         for axes in (above, below):
             axes.grid(alpha=0.2)

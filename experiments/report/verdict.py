@@ -23,6 +23,7 @@ from typing import Literal
 from ..matching import TOLERANCE
 from ..statistics import problems_needed
 from .records import Compared, Measured, Value
+from .words import whole
 
 __all__ = ["LEVEL", "RULE", "Decision", "Verdict", "headline", "verdict"]
 
@@ -110,8 +111,7 @@ def verdict(
         )
 
     if not met:
-        why = "no baseline was run" if not here else "no baseline was measured on the same problems at that spend"
-        return made("refused", None, why)
+        return made("refused", None, _nowhere(point.spend, [rivals[name] for name in refused]))
     best = max(met, key=lambda entry: (entry.accuracies or (0.0, 0.0))[1])
     worse = [entry for entry in met if entry.outcome == "worse"]
     if worse:
@@ -121,6 +121,17 @@ def verdict(
     if best.outcome == "better":
         return made("undecided", best, f"better at equal spend, but as accurate for less: {', '.join(cheaper)}")
     return made("undecided", best, "not told apart from the best baseline", _needed(best, family))
+
+
+def _nowhere(at: float, rivals: Sequence[Measured]) -> str:
+    """Why nothing can be compared, so that whoever reads it knows which budgets to run."""
+    if not rivals:
+        return "no baseline was run that can be compared"
+    spends = {entry.method: [point.spend for point in entry.points] for entry in rivals}
+    less = [name for name, found in spends.items() if found and max(found) < at]
+    more = [name for name, found in spends.items() if found and min(found) > at]
+    sides = [f"{', '.join(names)} for {side} only" for names, side in ((less, "less"), (more, "more")) if names]
+    return f"no baseline was measured at the {whole(at)} that it spent" + (f" ({'; '.join(sides)})" if sides else "")
 
 
 def _needed(entry: Compared, family: int) -> int | None:
@@ -155,11 +166,11 @@ def headline(verdicts: Sequence[Verdict], missing: Sequence[str] = ()) -> str:
 def _part(entry: Verdict, lower: str) -> str:
     place = f"{entry.method} on {entry.task} at a budget of {entry.budget:,} tokens"
     if entry.difference is None:
-        return f"refused to judge {place}: {entry.why}" + (f" ({lower})" if lower else "")
+        return f"refused to judge {place}: {entry.why}" + (f", {lower}" if lower else "")
     v = entry.difference
     told = (
-        f"{100 * v.value:+.1f} points [{100 * v.low:+.1f}, {100 * v.high:+.1f}] against {entry.rival} at equal spend "
-        f"({v.n} {v.unit}, p = {entry.adjusted:.2g} after Holm{lower and '; ' + lower})"
+        f"{100 * v.value:+.1f} points [{100 * v.low:+.1f}, {100 * v.high:+.1f}] against {entry.rival} at equal spend, "
+        f"{whole(entry.spend)} ({v.n} {v.unit}, p = {entry.adjusted:.2g} after Holm{lower and '; ' + lower})"
     )
     if entry.decision in ("keep", "kill"):
         return f"{entry.decision} {place}: {told}"

@@ -65,7 +65,7 @@ def test_better_than_the_best_baseline_is_kept():
     assert found.difference.low > 0
     told = headline([found])
     assert told.startswith("Keep planneal on task at a budget of 2 tokens: +20.0 points [")
-    assert "against self-consistency at equal spend (200 problems, p = " in told
+    assert "against self-consistency at equal spend, 900 (200 problems, p = " in told
 
 
 def test_worse_than_any_baseline_is_killed():
@@ -96,13 +96,15 @@ def test_a_difference_of_nothing_names_no_number_of_problems():
 def test_what_was_measured_elsewhere_alone_is_refused():
     found = judged([curve("planneal", SPENDS, (0.6, 0.9)), curve("direct", (90, 180), (0.2, 0.3))])
     assert (found.decision, found.difference, found.refused) == ("refused", None, ("direct",))
-    assert headline([found]).startswith("Refused to judge planneal on task at a budget of 2 tokens: no baseline was")
+    told = headline([found])
+    assert told.startswith("Refused to judge planneal on task at a budget of 2 tokens: no baseline was measured at the ")
+    assert told.endswith("900 that it spent (direct for less only).")
 
 
 def test_ceilings_and_floors_are_no_baselines():
     controls = [curve(name, SPENDS, (at, at)) for name, at in (("gold-plan", 1.0), ("blanked-plan", 0.1))]
     found = judged([curve("planneal", SPENDS, (0.6, 0.8)), *controls])
-    assert (found.decision, found.why) == ("refused", "no baseline was run")
+    assert (found.decision, found.why) == ("refused", "no baseline was run that can be compared")
 
 
 def test_as_accurate_for_less_is_not_kept():
@@ -238,6 +240,12 @@ def test_failure_modes_are_never_left_out(known):
     page = html(known, [])
     assert all(entry.mode in page for entry in found.values())
     assert "not measured" in page
+
+
+def test_few_drafts_say_nothing_of_the_signal(tmp_path):
+    found = facts([world(tmp_path / "few", {"planneal": chances(0.5), "direct": chances(0.5)}, n=12)], Asked(draws=100))
+    signal = found.groups[0].failures[-1]
+    assert (signal.mode, signal.finding) == ("weak signal", "undecided")
 
 
 def test_faults_are_found(tmp_path):
