@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ..._version import __version__
@@ -17,7 +17,7 @@ from .horizon import horizons
 from .links import links, stables
 from .loading import SEED, Loaded, Tried, load
 from .records import Compared, Cost, Failure, Horizon, Link, Measured, Row, RunFacts, Stable, plain
-from .verdict import RULE, Verdict, headline, verdict
+from .verdict import RULE, Verdict, details, headline, verdict
 
 __all__ = ["Asked", "Facts", "Group", "facts"]
 
@@ -104,6 +104,7 @@ class Facts:
         seed: Of every bootstrap and permutation.
         runs: The runs.
         headline: Keep or kill, in one sentence.
+        details: One line a task.
         plain_headline: The same against baselines that edit no plan.
         rule: By which rule.
         family: How many comparisons Holm's correction is over.
@@ -116,6 +117,7 @@ class Facts:
     seed: int
     runs: tuple[RunFacts, ...]
     headline: str
+    details: tuple[str, ...]
     plain_headline: str
     rule: str
     family: int
@@ -172,15 +174,17 @@ def facts(folders: Sequence[Any], asked: Asked | None = None) -> Facts:
         seed=SEED,
         runs=tuple(run.facts for run in loaded),
         headline="",
+        details=(),
         plain_headline="",
         rule=RULE,
         family=family,
         groups=groups,
         horizons=horizons(rows, asked.primary, axis, min(asked.draws, 2_000)),
     )
-    told = headline([entry for group in groups for entry in group.verdicts], made.missing)
+    verdicts = [entry for group in groups for entry in group.verdicts]
     plainly = headline([entry for group in groups for entry in group.plainly])
-    return Facts(**{**made.__dict__, "headline": told, "plain_headline": plainly})
+    told = headline(verdicts, made.missing)
+    return replace(made, headline=told, details=details(verdicts), plain_headline=plainly)
 
 
 def _known(run: Loaded, primary: str) -> None:

@@ -86,7 +86,15 @@ def _values(facts: Facts, drawn: Sequence[Any]) -> dict[str, Any]:
     word = decision(facts)
     tone = "undecided" if word == "mixed" else word
     made = sections(facts, drawn)
-    return {"title": _title(facts), "headline": facts.headline, "word": word, "tone": tone, "sections": made}
+    listed = facts.details if len(facts.details) > 1 else ()
+    return {
+        "title": _title(facts),
+        "headline": facts.headline,
+        "details": [line[0].upper() + line[1:] + "." for line in listed],
+        "word": word,
+        "tone": tone,
+        "sections": made,
+    }
 
 
 def html(facts: Facts, drawn: Sequence[Any]) -> str:

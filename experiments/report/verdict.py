@@ -25,7 +25,7 @@ from ..statistics import problems_needed
 from .records import Compared, Measured, Value
 from .words import whole
 
-__all__ = ["LEVEL", "RULE", "Decision", "Verdict", "headline", "verdict"]
+__all__ = ["LEVEL", "RULE", "Decision", "Verdict", "details", "headline", "verdict"]
 
 Decision = Literal["keep", "kill", "undecided", "refused"]
 LEVEL = 0.05
@@ -154,13 +154,35 @@ def headline(verdicts: Sequence[Verdict], missing: Sequence[str] = ()) -> str:
     """
     if not verdicts:
         return "Refused: there is nothing to compare yet."
-    parts = []
-    for task in dict.fromkeys(entry.task for entry in verdicts):
-        own = sorted((entry for entry in verdicts if entry.task == task), key=lambda entry: -entry.budget)
-        parts.append(_part(own[0], _others(own[1:])))
-    told = "; ".join(parts)
+    tops = _tops(verdicts)
+    told = details(verdicts)[0] if len(tops) == 1 else "; ".join(_brief(entry) for entry in tops)
+    if len(tops) > 1:
+        told += "; each against the baseline that decides, at equal spend and the highest budget"
     lacking = f" (mandatory rows missing: {', '.join(missing)})" if missing else ""
     return told[0].upper() + told[1:] + lacking + "."
+
+
+def details(verdicts: Sequence[Verdict]) -> tuple[str, ...]:
+    """One line a task: the verdict at its highest budget with what it rests on, and those at lower ones."""
+    lines = []
+    for top in _tops(verdicts):
+        rest = [entry for entry in verdicts if entry.task == top.task and entry is not top]
+        lines.append(_part(top, _others(rest)))
+    return tuple(lines)
+
+
+def _tops(verdicts: Sequence[Verdict]) -> list[Verdict]:
+    tasks = dict.fromkeys(entry.task for entry in verdicts)
+    return [max((e for e in verdicts if e.task == task), key=lambda entry: entry.budget) for task in tasks]
+
+
+def _brief(entry: Verdict) -> str:
+    place = f"{entry.method} on {entry.task} at {entry.budget:,} tokens"
+    if entry.difference is None:
+        return f"refused to judge {place}"
+    v = entry.difference
+    about = " about" if entry.decision == "undecided" else ""
+    return f"{entry.decision}{about} {place} ({100 * v.value:+.1f} points [{100 * v.low:+.1f}, {100 * v.high:+.1f}])"
 
 
 def _part(entry: Verdict, lower: str) -> str:

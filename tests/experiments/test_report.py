@@ -97,8 +97,8 @@ def test_what_was_measured_elsewhere_alone_is_refused():
     found = judged([curve("planneal", SPENDS, (0.6, 0.9)), curve("direct", (90, 180), (0.2, 0.3))])
     assert (found.decision, found.difference, found.refused) == ("refused", None, ("direct",))
     told = headline([found])
-    assert told.startswith("Refused to judge planneal on task at a budget of 2 tokens: no baseline was measured at the ")
-    assert told.endswith("900 that it spent (direct for less only).")
+    assert told.startswith("Refused to judge planneal on task at a budget of 2 tokens: no baseline was measured at ")
+    assert told.endswith("the 900 that it spent (direct for less only).")
 
 
 def test_ceilings_and_floors_are_no_baselines():
@@ -309,8 +309,12 @@ def test_several_runs_give_one_page(run, tmp_path):
     other = world(tmp_path / "other", worse, n=60, family="schedule", level="easy")
     found = facts([run, other], QUICK)
     assert decision(found) == "mixed"
-    assert "Keep planneal on arithmetic (hard)" in found.headline
-    assert "; kill planneal on schedule (easy)" in found.headline
+    assert found.headline.startswith("Keep planneal on arithmetic (hard) at 2,000 tokens (+")
+    assert "; kill planneal on schedule (easy) at 2,000 tokens (-" in found.headline
+    assert [line.split(" at ")[0] for line in found.details] == [
+        "keep planneal on arithmetic (hard)", "kill planneal on schedule (easy)",
+    ]  # fmt: skip
+    assert html(found, []).count("<li>") == 2
     assert found.family == 3 * 3 + 3
     assert [run.name for run in found.runs] == ["known", "other"]
 
