@@ -43,9 +43,10 @@ def _standing(facts: Facts) -> Section:
             state = "not known"
         rows.append((run.name, state, f"{run.attempts:,}", expected, f"{run.problems:,}"))
     said = []
-    if any(not run.finished for run in facts.runs):
+    unfinished = [run.name for run in facts.runs if not run.finished]
+    if unfinished:
         said.append(
-            "This run is not finished: what follows is of the problems that every method has tried at every budget, "
+            f"Not finished: {', '.join(unfinished)}. What follows is of the problems that every method has tried at every budget, "
             "and may change. Run the same planneal compare command again to go on."
         )
     if not facts.groups:

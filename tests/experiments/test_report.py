@@ -341,7 +341,7 @@ def test_an_unfinished_run_compares_what_all_have_tried(tmp_path):
     assert found.runs[0].expected == 60 * 3 * 6
     assert {point.accuracy.n for entry in group.methods for point in entry.points} == {30}
     page = html(found, [])
-    assert "This run is not finished" in page
+    assert "Not finished: half. What follows is of the problems that every method has tried" in page
     assert "30 of 60 tried problems are compared" in page
 
 
