@@ -46,8 +46,8 @@ def _standing(facts: Facts) -> Section:
     unfinished = [run.name for run in facts.runs if not run.finished]
     if unfinished:
         said.append(
-            f"Not finished: {', '.join(unfinished)}. What follows is of the problems that every method has tried at every budget, "
-            "and may change. Run the same planneal compare command again to go on."
+            f"Not finished: {', '.join(unfinished)}. What follows is of the problems that every method has tried at "
+            "every budget, and may change. Run the same planneal compare command again to go on."
         )
     if not facts.groups:
         said.append("There are no attempts yet, so there is nothing to show.")
