@@ -69,9 +69,9 @@ def calibrate(
     nearest = min(
         (question_nll(model, tokenizer, text) for texts in others.values() for text in texts), default=float("inf")
     )
-    # Between the largest in-family value and the nearest other text there is a gap; a tenth above the former keeps
+    # Between the largest in-family value and the nearest other text there is a wide gap; half above the former keeps
     # well clear of it, so that the few unusual in-family questions are not turned away.
-    threshold = round(float(fit.max()) * 1.1, 3)
+    threshold = round(float(fit.max()) * 1.5, 3)
     return {
         "measure": "mean negative log-likelihood of the question's tokens but the first, nats per token",
         "threshold": threshold,

@@ -5,12 +5,13 @@ The trees of `arithmetic` have a module of their own, :mod:`.corpus`, which is f
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
 
 from ...planner.errors import PlanError
-from ...planner.notation import parse_plan
+from ...planner.notation import format_plan, parse_plan
 from ...planner.plan import Plan
 from ...proposers.structural import apply_all, tidy
 from ..families.base import Problem
@@ -19,7 +20,7 @@ from .faults import reworded
 from .pools import FaultyPlan
 from .wording import constraint_lines, draft_text, implied_answer, observed_text, plan_block, uncited
 
-__all__ = ["followed_tree", "gold_tree", "mended_tree"]
+__all__ = ["followed_tree", "gold_tree", "mended_tree", "renumbered"]
 
 
 def _question(text: str) -> Node:
@@ -30,6 +31,24 @@ def _answered(problem: Problem[Any], plan: Plan, answer: str) -> Node:
     """A plan and the answer to it."""
     head = f"{observed_text(problem, plan)}answer:\n"
     return Node(plan_block(plan), children=[Node(head, answer, ends=True)])
+
+
+def renumbered(rng: np.random.Generator, plan: Plan) -> Plan:
+    """The same plan with subgoals called otherwise, as after a search: ids exchanged, or some of them later ones.
+
+    Refinement moves items, which keep their ids, and inserts others under the next free ones; an answer must cite what
+    stands there, in the order in which it stands.
+    """
+    ids = [item.id for item in plan.items if item.kind == "S" and not item.locked]
+    if rng.random() < 0.5:
+        names = [ids[int(i)] for i in rng.permutation(len(ids))]
+    else:
+        late = {int(i) for i in rng.integers(len(ids), size=min(len(ids), 3))}
+        highest = max(int(item_id[1:]) for item_id in ids)
+        fresh = iter(range(highest + 1, highest + 1 + len(late)))
+        names = [f"S{next(fresh)}" if i in late else item_id for i, item_id in enumerate(ids)]
+    called = dict(zip(ids, names, strict=True))
+    return parse_plan(re.sub(r"\bS[0-9]+\b", lambda found: called.get(found[0], found[0]), format_plan(plan)))
 
 
 def gold_tree(
@@ -47,7 +66,10 @@ def gold_tree(
     root = _question(problem.public.question)
     answer = implied_answer(problem)
     if rng.random() < answers:
-        root.children.append(_answered(problem, parse_plan(problem.gold.plan), answer))
+        plan = parse_plan(problem.gold.plan)
+        if rng.random() < 0.4:
+            plan = renumbered(rng, plan)
+        root.children.append(_answered(problem, plan, implied_answer(problem, plan)))
     if rng.random() < direct:
         told = constraint_lines(problem)
         listed = f"constraints:\n{told}" if told and rng.random() < 0.4 else ""
@@ -65,6 +87,8 @@ def followed_tree(rng: np.random.Generator, problem: Problem[Any]) -> Node:
         if plan is None or len(root.children) == 2:
             continue
         plan = apply_all(plan, tidy(plan))[0]
+        if rng.random() < 0.4:
+            plan = renumbered(rng, plan)
         try:
             answer = implied_answer(problem, plan)
         except PlanError:

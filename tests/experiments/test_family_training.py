@@ -9,8 +9,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tokenizers import Tokenizer
-
 from planneal.decoders.answerer import Answerer
 from planneal.decoders.prompts import PromptSet
 from planneal.experiments.families.base import Split
@@ -26,7 +24,7 @@ from planneal.experiments.training.model import Llama, ModelShape
 from planneal.experiments.training.pools import Drafted, judge_drafts, read_pool, spoilt_pool
 from planneal.experiments.training.tokenizer import save_tokenizer, train_tokenizer
 from planneal.experiments.training.transplant import transplant
-from planneal.experiments.training.trees import followed_tree, gold_tree, mended_tree
+from planneal.experiments.training.trees import followed_tree, gold_tree, mended_tree, renumbered
 from planneal.experiments.training.wording import (
     constraint_lines,
     draft_text,
@@ -41,6 +39,7 @@ from planneal.planner.notation import NotationError, format_plan, parse_edit, pa
 from planneal.proposers.draft import read_draft
 from planneal.proposers.structural import apply_all, tidy
 from planneal.testing import ScriptedModel
+from tokenizers import Tokenizer
 
 OTHERS = ("schedule", "tools", "code", "countdown")
 
@@ -246,6 +245,21 @@ def test_trees_hold_every_role(name):
     assert sum(bool(tree.children) for tree in trees) >= 6
 
 
+@pytest.mark.parametrize("name", OTHERS)
+def test_a_plan_whose_items_are_called_otherwise_leads_to_the_same_answer_under_other_ids(name):
+    rng = np.random.default_rng(6)
+    made = family(name)
+    changed = 0
+    for problem in _problems(name, 8):
+        plan = parse_plan(problem.gold.plan)
+        other = renumbered(rng, plan)
+        changed += other != plan
+        assert len(other.by_id) == len(plan.by_id)
+        assert uncited(implied_answer(problem, other)) == uncited(implied_answer(problem))
+        assert made.grade_plan(problem, format_plan(other)).right
+    assert changed >= 4
+
+
 @pytest.fixture(scope="module")
 def small(tmp_path_factory):
     folder = tmp_path_factory.mktemp("tokens")
@@ -291,9 +305,8 @@ def test_a_transplant_keeps_what_the_older_model_says_of_tokens_that_both_know(s
     ids, fresh = older.encode(text).ids, larger.encode(text).ids
     assert [older.id_to_token(i) for i in ids] == [larger.id_to_token(i) for i in fresh]
     mask = torch.full((len(ids), len(ids)), float("-inf")).triu(1)[None, None]
-    seen = [
-        model.hidden(torch.tensor([row]), torch.arange(len(row))[None], mask) for model, row in ((old, ids), (new, fresh))
-    ]
+    rows = ((old, ids), (new, fresh))
+    seen = [model.hidden(torch.tensor([row]), torch.arange(len(row))[None], mask) for model, row in rows]
     assert torch.allclose(seen[0], seen[1])
     known = set(older.get_vocab())
     added = next(i for token, i in larger.get_vocab().items() if token not in known and len(token) > 2)
