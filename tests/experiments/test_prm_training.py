@@ -371,7 +371,7 @@ def test_batches_of_one_length_pad_nothing_into_scores(tiny, encoded):
 
 @pytest.mark.slow
 def test_one_command_makes_all_of_it(tmp_path):
-    config = CONFIG.model_copy(update={"problems": 12, "calibration": 24, "chunk": 12, "workers": 1})
+    config = CONFIG.model_copy(update={"problems": 30, "calibration": 24, "chunk": 15, "workers": 1, "steps": 24})
     where = Where(EMBEDDED, tmp_path / "run", tmp_path / "out", "the command")
     shown = make(config, where, 6)
     assert shown.splitlines()[2].startswith("| arithmetic |")
