@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from .._version import __version__
-from . import compare, demo, doctor, problems, report, sandbox, solve, traces
+from . import compare, demo, doctor, probe, problems, report, sandbox, solve, traces
 from .exits import epilog
 from .options import COMMAND
 
@@ -49,6 +49,7 @@ app.command("generate", context_settings=COMMAND)(problems.generate)
 app.command("doctor", context_settings=COMMAND)(doctor.doctor)
 app.add_typer(sandbox.app)
 app.command("compare", context_settings=COMMAND)(compare.compare)
+app.command("probe", context_settings=COMMAND)(probe.probe)
 app.command("report", context_settings=COMMAND)(report.report)
 app.command("demo", context_settings=COMMAND)(demo.demo)
 

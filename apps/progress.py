@@ -23,10 +23,12 @@ class Progress:
     Args:
         screen: Where it is shown.
         clock: Seconds.
+        what: What is counted, in the plural.
     """
 
-    def __init__(self, screen: Screen, clock: Callable[[], float]) -> None:
+    def __init__(self, screen: Screen, clock: Callable[[], float], what: str = "attempts") -> None:
         self._screen = screen
+        self._what = what
         self._clock = clock
         self._bar: Bar | None = None
         self._task: TaskID | None = None
@@ -37,7 +39,7 @@ class Progress:
         if self._screen.err.is_terminal and self._screen.level > Level.QUIET:
             self._screen.still()
             columns = (
-                TextColumn("attempts"),
+                TextColumn(self._what),
                 BarColumn(),
                 MofNCompleteColumn(),
                 TimeElapsedColumn(),
@@ -66,7 +68,7 @@ class Progress:
             self._bar.update(self._task, completed=done)
         elif _LINES * done // max(1, cells) > self._told:
             self._told = _LINES * done // cells
-            self._screen.say(f"{done} of {cells} attempts, {self._left(done, cells)}")
+            self._screen.say(f"{done} of {cells} {self._what}, {self._left(done, cells)}")
 
     def _left(self, done: int, cells: int) -> str:
         assert self._first is not None

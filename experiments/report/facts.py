@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,12 +12,12 @@ from ...planner.errors import ConfigError
 from ..matching import AXES, Axis, Curve, tokens
 from ..metrics.signal import Bin
 from .costs import PLAN_EDITS, common, comparisons, costs, curves_of, measured, rows_of
-from .extra import Extra, read_extra
+from .extra import Extra, LinkExtra, Made, read_file
 from .failures import bins_of, failures
 from .horizon import horizons
 from .links import links, stables
 from .loading import SEED, Loaded, Tried, load
-from .records import Compared, Cost, Failure, Horizon, Link, Measured, Row, RunFacts, Stable, plain
+from .records import Compared, Cost, Failure, Horizon, Link, Measured, Row, RunFacts, Stable, Substituted, Value, plain
 from .verdict import RULE, Verdict, details, headline, verdict
 
 __all__ = ["Asked", "Facts", "Group", "facts"]
@@ -68,6 +69,7 @@ class Group:
         comparisons: The judged method beside every other.
         costs: Ledgers.
         links: From draft to answer.
+        substituted: The judged method with gold in place of one link; none where nobody asked again.
         stables: Stability.
         failures: The failure modes.
         bins: Acceptance by temperature.
@@ -87,6 +89,7 @@ class Group:
     comparisons: tuple[Compared, ...]
     costs: tuple[Cost, ...]
     links: tuple[Link, ...]
+    substituted: tuple[Substituted, ...]
     stables: tuple[Stable, ...]
     failures: tuple[Failure, ...]
     bins: tuple[Bin, ...]
@@ -110,6 +113,7 @@ class Facts:
         family: How many comparisons Holm's correction is over.
         groups: By family and level.
         horizons: By family and method.
+        asked_again: What asking again after a run cost, by run.
     """
 
     asked: Asked
@@ -123,6 +127,7 @@ class Facts:
     family: int
     groups: tuple[Group, ...]
     horizons: tuple[Horizon, ...]
+    asked_again: Mapping[str, Made]
 
     @property
     def missing(self) -> tuple[str, ...]:
@@ -180,6 +185,7 @@ def facts(folders: Sequence[Any], asked: Asked | None = None) -> Facts:
         family=family,
         groups=groups,
         horizons=horizons(rows, asked.primary, axis, min(asked.draws, 2_000)),
+        asked_again={run.facts.name: made for run in loaded if (made := read_file(run.folder).made) is not None},
     )
     verdicts = [entry for group in groups for entry in group.verdicts]
     plainly = headline([entry for group in groups for entry in group.plainly])
@@ -224,7 +230,9 @@ def _group(part: _Part, compared: tuple[Compared, ...], asked: Asked, family: in
         for attempt in part.run.searched
         if (attempt.family, attempt.level) == (part.family, part.level) and attempt.problem in part.kept
     ]
-    extras = [extra for extra in read_extra(part.run.folder) if _fits(extra, part)]
+    beside = read_file(part.run.folder)
+    extras = [extra for extra in beside.measured if _fits(extra, part, asked.primary)]
+    gold = [link for link in beside.links if _fits(link, part, asked.primary)]
     own = next((entry for entry in methods if entry.method == asked.primary and entry.points), None)
     few = min(draws, 2_000)
     return Group(
@@ -240,6 +248,7 @@ def _group(part: _Part, compared: tuple[Compared, ...], asked: Asked, family: in
         comparisons=compared,
         costs=costs(rows, names, asked.weight),
         links=links(rows, names, label, few),
+        substituted=tuple(_substituted(link) for link in gold),
         stables=stables(rows, names, label, few),
         failures=failures(rows, searched, part.run.questions, extras, label, few),
         bins=tuple(bins_of(searched)),
@@ -248,8 +257,24 @@ def _group(part: _Part, compared: tuple[Compared, ...], asked: Asked, family: in
     )
 
 
-def _fits(extra: Extra, part: _Part) -> bool:
-    return extra.family in ("", part.family) and extra.level in ("", part.level)
+def _fits(extra: Extra | LinkExtra, part: _Part, primary: str) -> bool:
+    same = extra.family in ("", part.family) and extra.level in ("", part.level)
+    return same and extra.method in ("", primary)
+
+
+def _substituted(link: LinkExtra) -> Substituted:
+    low, high = (math.nan if end is None else end for end in (link.gain_low, link.gain_high))
+    return Substituted(
+        link=link.link,
+        replaced=link.replaced,
+        budget=link.budget,
+        accuracy=Value(link.value, link.low, link.high, link.n),
+        gain=Value(link.gain, low, high, link.n),
+        p=link.p,
+        failing=link.failing,
+        repaired=link.repaired,
+        tokens=link.tokens,
+    )
 
 
 def _verdicts(

@@ -81,7 +81,7 @@ def _asked(extras: Sequence[Extra]) -> dict[str, Value]:
 
 def _fluff(extras: Sequence[Extra]) -> Failure:
     if not extras:
-        said = "not measured: whether items change the answer takes asking the model again without them (extra.json)"
+        said = "not measured: whether items change the answer takes asking again without them (planneal probe)"
         return Failure("fluff", "not measured", RULES["fluff"], said, {})
     worst = max((extra.as_value for extra in extras), key=lambda value: value.value)
     said = f"{worst.value:.1%} of the plans' own items change neither energy nor answer when they are taken out"
@@ -142,7 +142,7 @@ def _ignored(
         finding = "no fault" if gap.low > 0 else "fault" if gap.high < 0.05 else "undecided"
         said = f"answers from gold plans are right {100 * gap.value:+.1f} points more often than with {name}"
         return Failure("ignored plan", finding, rule, said, numbers)
-    said = "not measured: no plans were swapped and the model asked again (extra.json), nor were ceiling and floors run"
+    said = "not measured: nobody changed plans and asked again (planneal probe), nor were ceiling and floors run"
     return Failure("ignored plan", "not measured", rule, said, numbers)
 
 

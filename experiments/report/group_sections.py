@@ -188,13 +188,38 @@ def _links(group: Group) -> Section:
         )
         for link in group.links
     )
-    if not rows:
-        return Section("Link by link", 3, ("Not measured: no method here has plans that were graded.",))
+    tables = [Table("From draft to answer, highest budget", head, rows)] if rows else []
     said = (
         "Which link wins or fails: is the draft right, does refinement mend it, is the answer right given the plan? A "
-        "plan is right where whoever follows it gets a right answer.",
+        "plan is right where whoever follows it gets a right answer."
+        if rows
+        else "Not measured: no method here has plans that were graded."
     )
-    return Section("Link by link", 3, said, tables=(Table("From draft to answer, highest budget", head, rows),))
+    if not group.substituted:
+        asked = "What each link would be worth if it were right was not measured: planneal probe --links does."
+        return Section("Link by link", 3, (said, asked) if rows else (said,), tables=tuple(tables))
+    gold = (
+        "With gold in place of one link, the judged method was run again on a sample of the problems: what a link "
+        "gains when it is made right is what it loses now. These are ceilings and compare with no method."
+    )
+    return Section("Link by link", 3, (said, gold), tables=(*tables, _gold_links(group)))
+
+
+def _gold_links(group: Group) -> Table:
+    head = ("link", "in its place", "accuracy [95%]", "gain, points [95%]", "p", "failures repaired", "tokens")
+    rows = tuple(
+        (
+            f"{entry.link}, {entry.budget:,}",
+            entry.replaced,
+            percent(entry.accuracy),
+            points(entry.gain),
+            probability(entry.p),
+            f"{entry.repaired:,} of {entry.failing:,}",
+            whole(entry.tokens),
+        )
+        for entry in group.substituted
+    )
+    return Table("Gold in place of one link, against the whole run on the same problems", head, rows)
 
 
 def _failures(group: Group) -> Section:

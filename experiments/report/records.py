@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from typing import Any, Literal, NamedTuple
 
+from pydantic import BaseModel
+
 from ..statistics import Estimate, wilson
 
 __all__ = [
@@ -23,6 +25,7 @@ __all__ = [
     "Row",
     "RunFacts",
     "Stable",
+    "Substituted",
     "Value",
     "plain",
 ]
@@ -244,6 +247,33 @@ class Link:
 
 
 @dataclass(frozen=True)
+class Substituted:
+    """The judged method with gold in place of one link: what that link loses.
+
+    Attributes:
+        link: Which link.
+        replaced: What took its place.
+        budget: Cap on total tokens, that of the whole run beside it.
+        accuracy: With the gold.
+        gain: That less the accuracy of the whole run on the same problems.
+        p: Two-sided p-value of no gain.
+        failing: Problems on which the whole run failed.
+        repaired: Of them, those that are right with the gold.
+        tokens: Mean tokens of an attempt.
+    """
+
+    link: str
+    replaced: str
+    budget: int
+    accuracy: Value
+    gain: Value
+    p: float
+    failing: int
+    repaired: int
+    tokens: float
+
+
+@dataclass(frozen=True)
 class Stable:
     """How stable a method is at one budget.
 
@@ -331,6 +361,8 @@ def plain(value: Any) -> Any:
         return {name: plain(entry) for name, entry in value._asdict().items()}
     if is_dataclass(value) and not isinstance(value, type):
         return {field.name: plain(getattr(value, field.name)) for field in fields(value)}
+    if isinstance(value, BaseModel):
+        return plain(value.model_dump(mode="json"))
     if isinstance(value, Mapping):
         return {str(key): plain(entry) for key, entry in value.items()}
     if isinstance(value, list | tuple):

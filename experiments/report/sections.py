@@ -123,6 +123,13 @@ def _made(facts: Facts) -> Section:
         said.append(f"The run {run.name}: {run.command}")
         rows += [(run.name, key, clean(value, 120)) for key, value in sorted(run.meta.items())]
         rows += [(run.name, f"--{key}", clean(_given(value))) for key, value in sorted(run.arguments.items())]
+    for name, again in facts.asked_again.items():
+        tokens = sum(used.tokens for used in again.cost.values())
+        state = "" if again.finished else f", when the run was unfinished with {again.attempts:,} attempts"
+        said.append(
+            f"Asked again after the run {name}{state}: {again.command}; {again.answers:,} answers of {again.model}, "
+            f"{tokens:,} tokens, on an account of their own. {' '.join(again.notes)}".strip()
+        )
     said += [
         f"planneal {facts.version} made the page. Where nothing else is said n counts problems. Intervals are 95%, "
         "bootstrap over problems (Wilson's for a share of none or all) with all seeds of a "

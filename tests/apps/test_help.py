@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 PAGE = Path(__file__).parents[2] / "docs" / "cli.md"
 COMMANDS = (
     "", "solve", "show", "replay", "families", "generate", "doctor", "sandbox", "sandbox check", "demo", "compare",
-    "report",
+    "probe", "report",
 )  # fmt: skip
 RECORDED_WITH = "0.29"
 OPTION = re.compile(r"^ +(?:-\w, )?(--[a-z-]+)", re.MULTILINE)
