@@ -71,7 +71,11 @@ class Judge:
     @property
     def solved(self) -> bool:
         """Whether every demand of the task was verified on the best plan."""
-        return self.best is not None and solved(self.best, self._kernel.exact)
+        return self.best is not None and self.solves(self.best)
+
+    def solves(self, judged: Judged) -> bool:
+        """Whether every demand of the task was verified on a plan that was judged here."""
+        return solved(judged, self._kernel.exact)
 
 
 def plan_of_answer(case: Case, text: str) -> Plan:

@@ -1,13 +1,19 @@
-"""The methods as they are given to ``--methods``: those of :mod:`..methods` by name, and one's own by module."""
+"""The methods as they are given to ``--methods``: those of :mod:`..methods` by name, peers' and one's own.
+
+``all`` stands for planneal's own, ``peers`` for those of peer libraries, which the extra of that name brings.
+"""
 
 from __future__ import annotations
 
 from ...planner.errors import ConfigError
 from ..methods.base import Method
 from ..methods.registry import METHODS
+from ..peers import PEERS
 from .sources import named
 
-__all__ = ["METHODS", "make", "names_of", "wants_gold"]
+__all__ = ["METHODS", "PEERS", "make", "names_of", "wants_gold"]
+
+_KNOWN = f"{', '.join(METHODS)}, all, {', '.join(PEERS)}, peers"
 
 
 def make(name: str) -> Method:
@@ -15,12 +21,15 @@ def make(name: str) -> Method:
 
     Raises:
         ConfigError: There is none.
+        MissingExtra: It is a peer's, and the peer is not installed.
     """
     if ":" in name:
         found: Method = named(name, Method, "method")
         return found
+    if name in PEERS:
+        return PEERS[name]()
     if name not in METHODS:
-        raise ConfigError(f"no method {name!r}; there are {', '.join(METHODS)}, all, and MODULE:NAME for your own")
+        raise ConfigError(f"no method {name!r}; there are {_KNOWN}, and MODULE:NAME for your own")
     return METHODS[name]()
 
 
@@ -30,7 +39,7 @@ def wants_gold(name: str) -> bool:
 
 
 def names_of(text: str, *, ceilings: bool = True) -> tuple[str, ...]:
-    """The names in ``all`` or ``one,two``, each once, in the order given; ``all`` may stand among others.
+    """The names in ``all`` or ``one,two``, each once, in the order given; ``all`` and ``peers`` may stand among others.
 
     Args:
         text: What was given.
@@ -39,9 +48,9 @@ def names_of(text: str, *, ceilings: bool = True) -> tuple[str, ...]:
     Raises:
         ConfigError: There are none.
     """
-    every = [name for name in METHODS if ceilings or not wants_gold(name)]
+    groups = {"all": [name for name in METHODS if ceilings or not wants_gold(name)], "peers": list(PEERS)}
     parts = [part.strip() for part in text.split(",") if part.strip()]
-    found = dict.fromkeys(name for part in parts for name in (every if part == "all" else (part,)))
+    found = dict.fromkeys(name for part in parts for name in groups.get(part, (part,)))
     if not found:
-        raise ConfigError(f"no method given; there are {', '.join(METHODS)}, or all")
+        raise ConfigError(f"no method given; there are {_KNOWN}")
     return tuple(found)
