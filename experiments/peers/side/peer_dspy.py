@@ -9,6 +9,8 @@ from typing import Any
 Job = dict[str, Any]
 Scores = Callable[[Job, list[str]], list[dict[str, Any]]]
 _INSTRUCTIONS = "Answer the question."
+_UNSOLVED = 0.999
+"""Keeps an answer that nothing speaks against below the threshold, as long as not all that is asked is verified."""
 
 
 def load(scores: Scores) -> Callable[[Job], dict[str, Any]]:
@@ -38,7 +40,7 @@ def _run(dspy: Any, scores: Scores, job: Job) -> dict[str, Any]:
     def verified(arguments: dict[str, Any], prediction: Any) -> float:
         """How far planneal's verifiers can follow the reasoning to the answer: 1 where every demand is verified."""
         (found,) = scores(job, [_text(prediction)])
-        return 1.0 if found["solved"] else float(found["reward"])
+        return 1.0 if found["solved"] else _UNSOLVED * float(found["reward"])
 
     kind = {"best_of_n": dspy.BestOfN, "refine": dspy.Refine}[job["method"]]
     with dspy.context(lm=lm), dspy.track_usage() as tracked:
