@@ -38,6 +38,7 @@ __all__ = ["PEERS", "RECIPES", "PeerMethod", "Recipe"]
 
 _MARGIN = 0.85
 """Share of the rest of a budget that is planned for: the next samples may cost more than the first."""
+_MOST_SECONDS_TO_IMPORT = 600.0
 _PASSING = (TransientError, EndpointError)
 
 
@@ -177,7 +178,11 @@ class PeerMethod(Method):
         }
         peer = await processes.take(self.recipe.library)
         try:
+            async with asyncio.timeout(_MOST_SECONDS_TO_IMPORT):
+                await peer.begin()
             result = await self._patiently(peer, job, endpoint)
+        except TimeoutError:
+            result = {"error": "PeerTimeout", "message": "the library was not imported in time"}
         finally:
             processes.give(peer)
         texts = [text for text in result.get("texts", ()) if isinstance(text, str)]

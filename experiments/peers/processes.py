@@ -59,7 +59,7 @@ class Peer:
         library: Name of the library.
 
     Attributes:
-        version: The library's name and version, empty before the first job.
+        version: The library's name and version, empty before it is imported.
     """
 
     def __init__(self, library: str) -> None:
@@ -84,18 +84,26 @@ class Peer:
         """Whether it can be given a job."""
         return self._process.poll() is None
 
-    async def run(self, job: Mapping[str, Any]) -> dict[str, Any]:
-        """The result of a job; a process that ends instead is a result as well. A job that is cancelled ends it.
+    async def begin(self) -> None:
+        """Waits until the library is imported; at once where it is. Ends the process where it cannot be.
 
         Raises:
             MissingExtra: The library is not there.
         """
+        if self.version:
+            return
         try:
-            if not self.version:
-                hello = await self._line()
-                if "missing" in hello:
-                    raise _missing(self.library)
-                self.version = str(hello.get("ready", ""))
+            hello = await self._line()
+            if "missing" in hello:
+                raise _missing(self.library)
+        except BaseException:
+            self.close()
+            raise
+        self.version = str(hello.get("ready", "")) or self.library
+
+    async def run(self, job: Mapping[str, Any]) -> dict[str, Any]:
+        """The result of a job; a process that ends instead is a result as well. A job that is cancelled ends it."""
+        try:
             with suppress(OSError):  # a process that has ended tells so when it is read from
                 assert self._process.stdin is not None
                 self._process.stdin.write(json.dumps(job) + "\n")
@@ -187,8 +195,8 @@ class Processes:
         self._all[peer.library].discard(peer)
 
 
-processes = Processes(most=max(1, min(4, os.cpu_count() or 1)))
-"""The processes of this one; they end with it."""
+processes = Processes(most=4)
+"""The processes of this one, which end with it. They mostly wait for the model, so their number is not the cores'."""
 atexit.register(processes.close)
 
 
