@@ -2,7 +2,8 @@
 
 The budget is a hard cap. A request is admitted while its worst case fits what is left; one that does not fit *yet*
 waits until those under way have been answered for less than their worst case. When nothing is under way and it still
-does not fit, it is cut at what is left; when that is next to nothing, it is refused with OpenAI's
+does not fit, it is cut at what is left, as long as that is twice what the longest completion so far took; a completion
+that is cut off in its midst would only mislead a peer that judges it. Else it is refused with OpenAI's
 ``insufficient_quota``. Of several completions that are asked for at once, as many are given as there is room for.
 
 **Seeds.** Peers name none, so that no two of their runs agree. A request without a seed gets one that is derived from
@@ -80,6 +81,7 @@ class Desk:
         self._turn = asyncio.Lock()
         self._under_way: set[asyncio.Task[Samples]] = set()
         self._scores: dict[str, Score] = {}
+        self._longest = 0
         self.served = Usage()
         self.requests = 0
         self.refused = 0
@@ -173,7 +175,7 @@ class Desk:
         most = min(chat.max_tokens or self._most, self._most)
         room = self._room(messages, most * wanted)
         count = min(wanted, room // most)
-        if not count and (self._under_way or room < min(_LEAST, most)):
+        if not count and (self._under_way or room < min(most, max(_LEAST, 2 * self._longest))):
             self._seat.stop = self._seat.stop if self._under_way else "tokens"
             return None
         request = SampleRequest(
@@ -214,6 +216,8 @@ class Desk:
     async def _sample(self, request: SampleRequest) -> Samples:
         samples = await self._seat.model.sample(request)
         self.served += samples.usage
+        known = [one.tokens for one in samples if one.tokens is not None] or [samples.usage.completion_tokens]
+        self._longest = max(self._longest, *known)
         return samples
 
     def _ended(self, task: asyncio.Task[Samples]) -> None:
