@@ -18,7 +18,6 @@ from ..decoders.registry import load_model
 from ..planner.errors import ConfigError, MissingExtra
 from .exits import Exit, guard
 from .options import BaseUrl, Json, ModelName, Quiet, Seed, from_environment
-from .problems import Difficulty
 from .progress import Progress
 from .screen import Level, Screen, console, put, put_table, row, table, write_json
 
@@ -39,12 +38,19 @@ def compare(
     family: Annotated[
         str | None, typer.Option("--family", metavar="NAME", help="A problem family, or MODULE:NAME of your own.")
     ] = None,
-    difficulty: Difficulty = None,
+    difficulty: Annotated[
+        str | None,
+        typer.Option(
+            "--difficulty",
+            metavar="LEVELS",
+            help="A level, a size such as 12, needed steps such as 6steps; several with commas between.",
+        ),
+    ] = None,
     data: Annotated[
         str | None,
         typer.Option("--data", metavar="NAME=PATH", help="A published set, or MODULE:NAME=PATH of your own."),
     ] = None,
-    n: Annotated[int, typer.Option("--n", metavar="N", help="How many problems.")] = 100,
+    n: Annotated[int, typer.Option("--n", metavar="N", help="How many problems, of each difficulty.")] = 100,
     methods: Annotated[
         str, typer.Option("--methods", metavar="NAMES", help="all, names with commas between, MODULE:NAME.")
     ] = "all",
@@ -136,7 +142,7 @@ def _drive(arguments: Arguments, folder: Path, engine: Engine, screen: Screen) -
     from ..experiments.runs.driver import Stopping, run
 
     stopping = Stopping()
-    screen.say(_power_line(arguments.n))
+    screen.say(_power_line(arguments.problems))
 
     async def go() -> Summary:
         task = asyncio.current_task()
@@ -167,13 +173,13 @@ def _tell_plan(arguments: Arguments, as_json: bool) -> None:
     from ..experiments.runs.registry import make
 
     cells = {
-        name: arguments.n * len(arguments.budgets) * (arguments.seeds if make(name).seeded else 1)
+        name: arguments.problems * len(arguments.budgets) * (arguments.seeds if make(name).seeded else 1)
         for name in arguments.methods
     }
     each = sum(arguments.budgets) / len(arguments.budgets)
     told: dict[str, Any] = {"cells": sum(cells.values()), "tokens_at_most": round(sum(cells.values()) * each)}
     if as_json:
-        write_json({**told, "methods": cells, "least_difference": _least(arguments.n)})
+        write_json({**told, "methods": cells, "least_difference": _least(arguments.problems)})
         return
     out = console()
     listed = table(out, "method", "attempts", "tokens at most", right=("attempts", "tokens at most"))
@@ -181,7 +187,7 @@ def _tell_plan(arguments: Arguments, as_json: bool) -> None:
         row(listed, name, f"{count:,}", f"{round(count * each):,}")
     row(listed, "all", f"{told['cells']:,}", f"{told['tokens_at_most']:,}")
     put_table(out, listed)
-    put(out, _power_line(arguments.n))
+    put(out, _power_line(arguments.problems))
 
 
 def _least(problems: int) -> Mapping[str, float | None]:

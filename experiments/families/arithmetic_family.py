@@ -60,6 +60,17 @@ class ArithmeticFamily(Family[ArithmeticGold, Difficulty]):
         except ValidationError:
             raise ConfigError(f"arithmetic problems have 2 to {len(NAMES)} quantities, not {size}") from None
 
+    def stepped(self, steps: int) -> Difficulty:
+        """As at the middle level, with `steps` quantities that the goal depends on, and as many distractors.
+
+        Raises:
+            ConfigError: There are no problems of so many steps.
+        """
+        try:
+            return Difficulty(quantities=2 * steps, needed=steps)
+        except ValidationError:
+            raise ConfigError(f"arithmetic problems need 2 to 24 steps, not {steps}") from None
+
     async def grade(self, problem: ArithmeticProblem, text: str) -> bool:
         """Whether the stated value is the gold one, exactly, in whatever notation and unit of the same dimension."""
         gold = problem.gold

@@ -171,6 +171,14 @@ class Family(ABC, Generic[GoldT, HowHardT]):
             ConfigError: There are no problems of this size.
         """
 
+    def stepped(self, steps: int) -> HowHardT:
+        """The difficulty whose right plans take so many steps; that of the size where all that is told is needed.
+
+        Raises:
+            ConfigError: There are no problems of so many steps.
+        """
+        return self.sized(steps)
+
     @abstractmethod
     async def grade(self, problem: Problem[GoldT], text: str) -> bool:
         """Whether an answer is right, whoever gave it and however: every right answer counts, not the gold one alone.

@@ -11,7 +11,7 @@ from typing import Any
 from ...planner.errors import ConfigError
 from .base import Family, Problem
 
-__all__ = ["MODULES", "answer_text", "difficulty_of", "families", "family", "names"]
+__all__ = ["MODULES", "STEPS", "answer_text", "difficulty_of", "families", "family", "names"]
 
 AnyFamily = Family[Any, Any]
 
@@ -23,6 +23,9 @@ MODULES: Mapping[str, str] = {
     "countdown": ".countdown",
 }
 """Where each family lives: a module of this package with an instance called `FAMILY` and a function `answer_text`."""
+
+STEPS = "steps"
+"""Ends a difficulty that counts needed steps."""
 
 
 def names() -> tuple[str, ...]:
@@ -58,16 +61,18 @@ def difficulty_of(kind: AnyFamily, text: str) -> Any:
 
     Args:
         kind: The family.
-        text: `easy`, `middle`, `hard`, or a whole number.
+        text: `easy`, `middle`, `hard`, a whole number, or a number of needed steps such as `6steps`.
 
     Raises:
-        ConfigError: Neither, or there are no problems of this size.
+        ConfigError: None of them, or there are no problems of this size.
     """
     if text in kind.levels:
         return kind.levels[text]
-    if text.isascii() and text.isdigit() and len(text) <= 6:
-        return kind.sized(int(text))
-    raise ConfigError(f"no difficulty {text!r}; give {', '.join(kind.levels)} or a size, such as 12")
+    number, steps = text.removesuffix(STEPS), text.endswith(STEPS)
+    if number.isascii() and number.isdigit() and len(number) <= 6:
+        return kind.stepped(int(number)) if steps else kind.sized(int(number))
+    known = ", ".join(kind.levels)
+    raise ConfigError(f"no difficulty {text!r}; give {known}, a size such as 12, or needed steps such as 6{STEPS}")
 
 
 def answer_text(problem: Problem[Any], plan: str | None = None) -> str:

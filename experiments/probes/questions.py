@@ -17,7 +17,7 @@ from ..voting import ballot, said
 from .asker import Asker
 from .sample import Subject
 
-__all__ = ["Seen", "changes", "exact_energy", "examine"]
+__all__ = ["WAYS", "Seen", "changes", "exact_energy", "examine"]
 
 WAYS: tuple[Way, ...] = ("blank", "corrupt", "swap")
 """How items are changed."""

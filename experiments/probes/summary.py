@@ -9,14 +9,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ...planner.errors import RunError
-from ..metrics.causal import causal_rate
+from ..metrics.causal import Effect, causal_rate
 from ..metrics.fluff import fluff_rate
 from ..report.extra import FILE, Extra, ExtraFile, LinkExtra, Made, read_file
 from ..report.loading import stream
 from ..report.records import Value
 from ..statistics import Estimate, clustered_mean, mcnemar, paired_difference
 from .ablation import LINKS, Replaced
-from .questions import Seen
+from .questions import WAYS, Seen
 from .sample import Sample
 
 __all__ = ["BY", "links", "measured", "put"]
@@ -79,8 +79,8 @@ class _Part:
         rate = causal_rate([effect for effect, _ in rows], [name for _, name in rows], rng=rng, draws=_DRAWS)
         stray = "none to see" if rate.stray is None else f"{rate.stray.value:.1%}"
         about = (
-            f"follow over blanked, corrupted and swapped items of {self.plans}; exactly the expected parts moved in "
-            f"{rate.exact.value:.1%}, of the other parts {stray} moved too"
+            f"follow over changed items of {self.plans} ({_by_way([effect for effect, _ in rows])}); exactly the "
+            f"expected parts moved in {rate.exact.value:.1%}, of the other parts {stray} moved too"
         )
         return self._entry("ignored plan", rate.follow, rate.changes, "changes", about), ""
 
@@ -110,6 +110,15 @@ class _Part:
                 "by": BY,
             }
         )
+
+
+def _by_way(effects: Sequence[Effect]) -> str:
+    """Follow by way of changing: a blanked item can be filled in from the question, a corrupted one contradicts it."""
+    told = []
+    for way in WAYS:
+        found = [effect.follow for effect in effects if effect.way == way]
+        told += [f"{way} {sum(found) / len(found):.1%} of {len(found)}"] if found else []
+    return ", ".join(told)
 
 
 def links(rows: Sequence[Replaced]) -> list[LinkExtra]:

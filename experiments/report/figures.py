@@ -16,9 +16,10 @@ from ...planner.errors import MissingExtra
 from ..methods.registry import METHODS
 from .facts import Facts, Group
 from .horizon import ASKED
+from .records import Horizon
 from .words import clean
 
-__all__ = ["Figure", "figures"]
+__all__ = ["Figure", "figures", "horizon"]
 
 INK = "#010203"
 """Stands for the page's text colour in SVG."""
@@ -114,7 +115,8 @@ def figures(facts: Facts) -> list[Figure]:
         if any(cost.tokens for cost in group.costs):
             made.append(_ledger(facts, group, f"ledger-{number}"))
     for number, family in enumerate(dict.fromkeys(entry.family for entry in facts.horizons), 1):
-        made.append(_horizon(facts, family, f"horizon-{number}"))
+        shown = [entry for entry in facts.horizons if entry.family == family]
+        made.append(horizon(shown, facts.asked.primary, f"horizon-{number}"))
     return made
 
 
@@ -229,35 +231,70 @@ def _ledger(facts: Facts, group: Group, name: str) -> Figure:
     return _draw(name, title, alt, (8.4, 1.6 + 0.34 * len(shown)), paint)
 
 
-def _horizon(facts: Facts, family: str, name: str) -> Figure:
-    shown = [entry for entry in facts.horizons if entry.family == family]
+def horizon(shown: Sequence[Horizon], primary: str, name: str) -> Figure:
+    """Accuracy at equal spend and the spend needed, against the horizon, of several methods on one family.
+
+    Args:
+        shown: The methods, at least one.
+        primary: The method that is judged.
+        name: Name of the figure's file.
+    """
+    family, by = shown[0].family, shown[0].by
 
     def paint(canvas: Any) -> None:
         above, below = canvas.subplots(2, 1, sharex=True)
         for entry in shown:
-            look = _look("primary" if entry.method == facts.asked.primary else "baseline", entry.method)
-            told = [(p.size, p.accuracy) for p in entry.points if p.accuracy is not None]
-            sizes, values = [size for size, _ in told], [100 * value.value for _, value in told]
-            if told:
-                above.plot(sizes, values, label=clean(entry.method, 40), **look)
-                low, high = ([100 * getattr(value, end) for _, value in told] for end in ("low", "high"))
-                above.fill_between(sizes, low, high, color=look["color"], alpha=0.12, linewidth=0)
-            reached = [(p.size, p.needed) for p in entry.points if math.isfinite(p.needed)]
-            if reached:
-                label = None if told else clean(entry.method, 40)
-                below.plot([size for size, _ in reached], [cost for _, cost in reached], label=label, **look)
+            look = _look("primary" if entry.method == primary else "baseline", entry.method)
+            _accuracies(above, entry, look)
+            _needed(below, entry, look)
         above.set_ylabel("accuracy, %")
         above.set_ylim(-2, 102)
         below.set_ylabel(f"cost of {ASKED:.0%}")
         below.set_ylim(bottom=0)
-        if not below.lines:
+        if not any(math.isfinite(point.needed) for entry in shown for point in entry.points):
             below.text(0.5, 0.5, f"{ASKED:.0%} was not reached", transform=below.transAxes, ha="center")
-        below.set_xlabel("size of the problem")
+        below.set_xlabel("size of the problem" if by == "size" else by)
         for axes in (above, below):
             axes.grid(alpha=0.2)
         canvas.legend(loc="outside lower center", ncols=4, frameon=False, fontsize=9)
 
     told = [f"{entry.method}: growth {entry.shape}" for entry in shown]
-    alt = f"Accuracy at equal spend, and cost of {ASKED:.0%}, by size on {family}. {clean('; '.join(told), 600)}."
-    title = f"Against the horizon, {clean(family)}: above at equal spend, below the spend needed for {ASKED:.0%}"
+    alt = f"Accuracy at equal spend, and cost of {ASKED:.0%}, by {by} on {family}. {clean('; '.join(told), 600)}."
+    title = (
+        f"Against the horizon, {clean(family)}: above at equal spend, below the spend needed for {ASKED:.0%} (arrows: "
+        "not reached within what was measured; thin: the nearer fit, dashed where undecided)"
+    )
     return _draw(name, title, alt, (8.4, 6.4), paint)
+
+
+def _accuracies(axes: Any, entry: Horizon, look: dict[str, Any]) -> None:
+    told = [(p.size, p.accuracy) for p in entry.points if p.accuracy is not None]
+    sizes, values = [size for size, _ in told], [100 * value.value for _, value in told]
+    axes.plot(sizes, values, label=clean(entry.method, 40), **look)
+    if told:
+        low, high = ([100 * getattr(value, end) for _, value in told] for end in ("low", "high"))
+        axes.fill_between(sizes, low, high, color=look["color"], alpha=0.12, linewidth=0)
+
+
+def _needed(axes: Any, entry: Horizon, look: dict[str, Any]) -> None:
+    """Costs with their intervals, arrows where 80% was not reached, and the nearer fit."""
+    reached = [p for p in entry.points if math.isfinite(p.needed)]
+    axes.plot([p.size for p in reached], [p.needed for p in reached], **(look | {"linestyle": "none"}))
+    for p in reached:
+        if math.isfinite(p.needed_low):
+            high = p.needed_high if math.isfinite(p.needed_high) else p.most
+            axes.plot([p.size, p.size], [p.needed_low, high], color=look["color"], linewidth=1, alpha=0.6)
+    missed = [p for p in entry.points if math.isnan(p.needed) and math.isfinite(p.most)]
+    arrows = {"marker": "$\u2191$", "markersize": 9, "linestyle": "none", "color": look["color"]}
+    axes.plot([p.size for p in missed], [p.most for p in missed], **arrows)
+    straight = entry.gap <= 0
+    fit = entry.linear if straight else entry.exponential
+    if fit is None or not entry.points:
+        return
+    sizes = [entry.points[0].size + (entry.points[-1].size - entry.points[0].size) * i / 60 for i in range(61)]
+    values = [fit.intercept + fit.slope * size for size in sizes]
+    values = values if straight else [math.exp(min(value, 700.0)) for value in values]
+    most = 1.3 * max((p.most for p in entry.points if math.isfinite(p.most)), default=1.0)
+    kept = [(size, value) for size, value in zip(sizes, values, strict=True) if 0 <= value <= most]
+    style = "--" if entry.shape == "undecided" else "-"
+    axes.plot([s for s, _ in kept], [v for _, v in kept], color=look["color"], linewidth=0.9, linestyle=style)

@@ -11,9 +11,10 @@ from .facts import Facts
 from .figures import Figure, axis_name
 from .group_sections import Section, Table, of_group
 from .horizon import ASKED
+from .records import HorizonPoint
 from .words import NONE, clean, percent, points, probability, whole
 
-__all__ = ["command", "sections"]
+__all__ = ["command", "needed", "sections"]
 
 
 def command(facts: Facts) -> str:
@@ -97,23 +98,37 @@ def _horizons(facts: Facts, drawn: Sequence[Figure]) -> list[Section]:
         why = "Not measured: the problems are all of one size, or too few of each."
         return [Section("Against the horizon", 2, (why,))]
     said = [
-        f"By size of the problem. Accuracy is read at what {facts.asked.primary} spent on problems of that size; "
-        f"beside it the spend needed for {ASKED:.0%}; after <= that of the lowest budget: less might have sufficed.",
-        *(f"{entry.method} on {entry.family}: growth is {entry.shape} ({entry.reason})." for entry in facts.horizons),
+        f"By size of the problem, or by the steps that it needs. Accuracy is read at what {facts.asked.primary} spent "
+        f"on such problems; beside it the spend needed for {ASKED:.0%}, with its interval over problems: after <= that "
+        "of the lowest budget, less might have sufficed; after > the largest that was measured, it was not reached.",
+        "Growth is fitted to the spend needed, as a line and as an exponential, with what was not reached as censored.",
+        *(entry.said for entry in facts.horizons),
     ]
     rows = tuple(
         (
             f"{entry.family}, {entry.method}",
-            f"{point.size:.4g}",
+            f"{point.size:.4g}" if entry.by == "size" else f"{point.size:.4g} {entry.by}",
             whole(point.spend),
             "outside of what was measured" if point.accuracy is None else percent(point.accuracy),
-            "not reached" if math.isnan(point.needed) else ("<= " if point.at_start else "") + whole(point.needed),
+            needed(point),
         )
         for entry in facts.horizons
         for point in entry.points
     )
-    head = ("family, method", "size", "at spend", "accuracy [95%]", f"spend for {ASKED:.0%}")
+    head = ("family, method", "size", "at spend", "accuracy [95%]", f"spend for {ASKED:.0%} [95%]")
     return [Section("Against the horizon", 2, tuple(said), tuple(drawn), (Table("By size", head, rows, True),))]
+
+
+def needed(point: HorizonPoint) -> str:
+    """The spend needed with its interval, or what is known of it."""
+    if math.isnan(point.needed):
+        told = NONE if math.isnan(point.most) else f"not reached, > {whole(point.most)}"
+    else:
+        told = ("<= " if point.at_start else "") + whole(point.needed)
+    if math.isnan(point.needed_low) or math.isinf(point.needed_low):
+        return told
+    high = "not reached" if math.isinf(point.needed_high) else whole(point.needed_high)
+    return f"{told} [{whole(point.needed_low)}, {high}]"
 
 
 def _made(facts: Facts) -> Section:

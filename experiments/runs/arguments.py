@@ -23,10 +23,10 @@ class Arguments(BaseModel):
 
     Attributes:
         family: A problem family; not with ``data``.
-        difficulty: A level or a size, for families.
+        difficulty: A level or a size, for families; several with commas between give problems of each in turn.
         data: A published set; not with ``family``.
         path: The set's file or folder. It may move between runs: the problems in it are what is compared.
-        n: How many problems.
+        n: How many problems, of each difficulty.
         methods: Names of the methods.
         model: The model's name.
         budgets: Caps on total tokens.
@@ -68,11 +68,21 @@ class Arguments(BaseModel):
             twice = sorted({str(value) for value in several if several.count(value) > 1})
             if twice:
                 raise ConfigError(f"--{name}: {', '.join(twice)} is given twice")
+        levels = (made.difficulty or "middle").split(",")
+        if len(set(levels)) < len(levels):
+            raise ConfigError(f"--difficulty {made.difficulty}: one is given twice")
+        if made.problems > 1_000_000:
+            raise ConfigError(f"--n {made.n} of {len(levels)} difficulties is more than 1,000,000 problems; give less")
         ceilings = [name for name in made.methods if wants_gold(name)]
         if ceilings and made.data is not None:
             raise ConfigError(f"--methods: {', '.join(ceilings)} need gold plans, which published sets do not have")
         made.source().check()
         return made
+
+    @property
+    def problems(self) -> int:
+        """How many problems in all."""
+        return self.n * len((self.difficulty or "").split(","))
 
     def source(self) -> Source:
         """Where the problems come from."""

@@ -82,7 +82,7 @@ async def run(
     """
     stopping = stopping or Stopping()
     async with engine, seal(arguments.source()) as sealed:
-        problems = await sealed.problems(arguments.n)
+        problems = await sealed.problems(arguments.problems)
         rows = [row for row, _ in problems]
         meta = arguments.meta(rows, await engine.start())
         with _opened(folder, meta, rows) as store:

@@ -122,9 +122,9 @@ class FamilySource(Source):
 
     Attributes:
         family: A family's name, or ``module:NAME`` of one's own.
-        difficulty: A level's name or a size.
+        difficulty: A level's name or a size, or several with commas between: problems are of each in turn.
         seed: Seed of the run.
-        n: How many problems.
+        n: How many problems of each.
     """
 
     family: str
@@ -134,17 +134,18 @@ class FamilySource(Source):
 
     def check(self) -> None:
         """See :meth:`Source.check`."""
-        difficulty_of(_family(self.family), self.difficulty)
+        for level in self.difficulty.split(","):
+            difficulty_of(_family(self.family), level)
 
     def problem(self, index: int) -> AnyProblem:
         """Draws it."""
         made = _family(self.family)
-        drawn: AnyProblem = made.generate(self._seed(index), difficulty_of(made, self.difficulty), Split.EVAL)
+        drawn: AnyProblem = made.generate(self._seed(index), difficulty_of(made, self._level(index)), Split.EVAL)
         return drawn
 
     def row(self, index: int, public: PublicProblem) -> ProblemRow:
         """See :meth:`Source.row`."""
-        level, shown = self.difficulty, public.model_dump_json()
+        level, shown = self._level(index), public.model_dump_json()
         return ProblemRow(public.id, public.family, level, public.size, self._seed(index), shown)
 
     def case(self, public: PublicProblem) -> Case:
@@ -158,6 +159,10 @@ class FamilySource(Source):
         made = _family(self.family)
         plans = [None if text is None else made.grade_plan(problem, text).right for text in (plan, draft)]
         return Grade(said is not None and await made.grade(problem, said), *plans)
+
+    def _level(self, index: int) -> str:
+        levels = self.difficulty.split(",")
+        return levels[index % len(levels)]
 
     def _seed(self, index: int) -> int:
         return self.seed * 1_000_000 + index

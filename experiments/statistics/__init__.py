@@ -7,6 +7,7 @@ problems. Sums come from scipy where it has them, which is loaded on first use.
 from __future__ import annotations
 
 from ...verifiers.scoring import Interval, wilson
+from .censored import CensoredGrowth, Cost, censored_growth
 from .clustered import Estimate, by_cluster, clustered, clustered_difference, clustered_mean, clustered_ratio
 from .growth import Fit, Growth, growth
 from .holm import Adjusted, holm
@@ -17,6 +18,8 @@ from .variance import Decomposition, crossed, nested
 
 __all__ = [
     "Adjusted",
+    "CensoredGrowth",
+    "Cost",
     "Decomposition",
     "Discordant",
     "Estimate",
@@ -25,6 +28,7 @@ __all__ = [
     "Interval",
     "auroc",
     "by_cluster",
+    "censored_growth",
     "clustered",
     "clustered_auroc",
     "clustered_difference",

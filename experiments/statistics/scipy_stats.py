@@ -33,4 +33,17 @@ def scipy_special() -> Any:
     return special
 
 
-__all__ = ["scipy_special", "scipy_stats"]
+def scipy_optimize() -> Any:
+    """The module ``scipy.optimize``.
+
+    Raises:
+        MissingExtra: scipy is not installed.
+    """
+    try:
+        from scipy import optimize
+    except ModuleNotFoundError as error:
+        raise MissingExtra("this statistic", package="scipy") from error
+    return optimize
+
+
+__all__ = ["scipy_optimize", "scipy_special", "scipy_stats"]

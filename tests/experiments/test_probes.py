@@ -111,7 +111,7 @@ def test_a_model_that_follows_its_plan_scores_one(tmp_path):
     assert (entry.unit, entry.method, entry.family, entry.level) == ("changes", "planneal", "arithmetic", "easy")
     assert entry.n >= 2 * N
     assert "exactly the expected parts moved in 100.0%" in entry.about
-    assert f"of {N} final plans of planneal at 900 tokens" in entry.about
+    assert f"of {N} final plans of planneal at 900 tokens (blank 100.0% of {N}, corrupt 100.0% of " in entry.about
 
 
 def test_a_model_that_ignores_its_plan_scores_none(tmp_path):
@@ -390,7 +390,7 @@ def test_the_embedded_model_is_asked_again(tmp_path):
     found = asyncio.run(probe(tmp_path, Probing(problems=3, links=True), load))
     told = by_mode(found)
     assert set(told) == {"fluff", "ignored plan", "leakage"}
-    assert told["ignored plan"].value > 0.3  # it is trained to carry plans out
+    assert 0 < told["ignored plan"].value < 1  # it follows other numbers, and fills in from the question what is blank
     assert len(found.links) == 6
     assert facts([tmp_path], Asked(draws=100)).groups[0].failures[0].finding != "not measured"
 
