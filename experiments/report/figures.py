@@ -285,8 +285,9 @@ def _needed(axes: Any, entry: Horizon, look: dict[str, Any]) -> None:
             high = p.needed_high if math.isfinite(p.needed_high) else p.most
             axes.plot([p.size, p.size], [p.needed_low, high], color=look["color"], linewidth=1, alpha=0.6)
     missed = [p for p in entry.points if math.isnan(p.needed) and math.isfinite(p.most)]
-    arrows = {"marker": "$\u2191$", "markersize": 9, "linestyle": "none", "color": look["color"]}
-    axes.plot([p.size for p in missed], [p.most for p in missed], **arrows)
+    for p in missed:  # an arrow: a stem, and a head (matplotlib's caret 6) on it
+        axes.plot([p.size, p.size], [p.most, 1.06 * p.most], color=look["color"], linewidth=1.3)
+        axes.plot([p.size], [1.06 * p.most], marker=6, markersize=7, color=look["color"])
     straight = entry.gap <= 0
     fit = entry.linear if straight else entry.exponential
     if fit is None or not entry.points:
