@@ -147,12 +147,14 @@ class Curve:
         problems: Ids of the problems, each tried at every budget.
         points: By ascending mean spend.
         dropped: Problems that were not tried at every budget and so are not part of the curve.
+        idle: Budgets at which nothing was spent on any problem, since they pay for no call: they are no points.
     """
 
     method: str
     problems: tuple[str, ...]
     points: tuple[Point, ...]
     dropped: tuple[str, ...] = ()
+    idle: tuple[int, ...] = ()
 
     @classmethod
     def of(cls, attempts: Iterable[Tried], axis: Axis | str = "tokens") -> Curve:
@@ -164,7 +166,7 @@ class Curve:
 
         Raises:
             ConfigError: No attempts, those of several methods, no problem that was tried at every budget, no such
-                axis, or a spend that is not above 0.
+                axis, or no spend above 0 at any budget.
         """
         cost = _axis(axis)
         cells: dict[int, dict[str, list[Tried]]] = {}
@@ -178,9 +180,12 @@ class Curve:
         kept = tuple(name for name in every if all(name in cell for cell in cells.values()))
         if not kept:
             raise ConfigError(f"{next(iter(names))}: no problem was tried at each of {len(cells)} budgets")
-        points = [_point(budget, [cells[budget][name] for name in kept], cost) for budget in sorted(cells)]
-        points.sort(key=lambda point: point.spend)
-        return cls(next(iter(names)), kept, tuple(points), tuple(name for name in every if name not in kept))
+        tried = {budget: [cells[budget][name] for name in kept] for budget in sorted(cells)}
+        idle = tuple(b for b, rows in tried.items() if not any(cost(one) > 0 for cell in rows for one in cell))
+        if len(idle) < len(tried):
+            tried = {budget: rows for budget, rows in tried.items() if budget not in idle}
+        points = sorted((_point(budget, rows, cost) for budget, rows in tried.items()), key=lambda point: point.spend)
+        return cls(next(iter(names)), kept, tuple(points), tuple(name for name in every if name not in kept), idle)
 
     @property
     def span(self) -> tuple[float, float]:

@@ -7,7 +7,7 @@ Whether the tokens needed for 80% grow linearly or exponentially is fitted with 
 (:mod:`.statistics.censored`), by method, with all problems drawn again for its uncertainty.
 
 Run: ``python -m planneal.experiments.horizon --family arithmetic --sizes 2 4 6 8 12 16 20 24 --problems 100 --methods
-planneal best_of_answers self_consistency --budgets 250 500 1000 2000 4000 8000 --out runs/horizon_arithmetic``
+planneal best_of_answers self_consistency --budgets 125 250 500 1000 2000 4000 8000 --out runs/horizon_arithmetic``
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ from .runs.sources import Source
 
 __all__ = ["Plan", "main", "page", "plan", "run_plan"]
 
-BUDGETS = (250, 500, 1000, 2000, 4000, 8000)
+BUDGETS = (125, 250, 500, 1000, 2000, 4000, 8000)
 METHODS = ("planneal", "best-of-answers", "self-consistency")
 _DRAWS = 2_000
 

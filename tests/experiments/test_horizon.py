@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import csv
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from planneal.experiments.families.base import Split
 from planneal.experiments.families.registry import difficulty_of, family
 from planneal.experiments.horizon import page, plan, run_plan
 from planneal.experiments.horizon_page import equal, write
-from planneal.experiments.matching import tokens
+from planneal.experiments.matching import Curve, tokens
 from planneal.experiments.report.horizon import bins, horizons
 from planneal.experiments.report.loading import Tried
 from planneal.experiments.report.sections import needed
@@ -203,6 +204,21 @@ def test_a_method_beside_itself_is_no_steeper():
     one, other = horizons(list(attempts(same, n=80, seed=3)), "planneal", tokens(1.0), 100, list(same))
     assert {one.shape, other.shape} <= {"linear", "undecided"}
     assert one.gap == other.gap
+
+
+def test_a_budget_that_pays_for_nothing_is_no_point():
+    """Long problems do not fit into small budgets: their other budgets are measured all the same."""
+    rows = [
+        replace(row, right=False, spent=Usage()) if row.budget == 250 and row.size > 20 else row
+        for row in attempts({"planneal": line}, n=20, seed=1)
+    ]
+    [found] = horizons(rows, "planneal", tokens(1.0), 40, ["planneal"])
+    assert [point.size for point in found.points] == list(H)
+    assert all(point.accuracy is not None for point in found.points)
+    assert Curve.of([row for row in rows if row.size == 48]).idle == (250,)
+    assert Curve.of([row for row in rows if row.size == 4]).idle == ()
+    with pytest.raises(ConfigError, match="was not measured"):
+        Curve.of([replace(row, spent=Usage()) for row in rows])
 
 
 def test_needed_steps_count_where_levels_tell_them():
