@@ -56,6 +56,14 @@ def compare(
     ] = "all",
     model: ModelName = "embedded",
     base_url: BaseUrl = None,
+    dtype: Annotated[
+        str | None,
+        typer.Option(
+            "--dtype",
+            metavar="NAME",
+            help="What a local model computes with: float32, or bfloat16 where the processor has units for it.",
+        ),
+    ] = None,
     budgets: Annotated[
         str, typer.Option("--budgets", metavar="TOKENS", help="Caps on all tokens of an attempt, with commas between.")
     ] = "500,1000,2000,4000",
@@ -89,7 +97,7 @@ def compare(
             return
         if out is None:
             raise ConfigError("give the run's folder: --out DIR (or --plan to see what would be run)")
-        made = _engine(engine, arguments, _loader(ctx, model, base_url), parallel, workers, ray_address)
+        made = _engine(engine, arguments, _loader(ctx, model, base_url, dtype), parallel, workers, ray_address)
         with Screen(Level.QUIET if quiet or json_ else Level.NORMAL) as screen:
             summary = _drive(arguments, out, made, screen)
         _tell_rows(out, json_)
@@ -113,10 +121,15 @@ def _arguments(*, methods: str, budgets: str, data: str | None, **given: Any) ->
     return Arguments.checked(methods=names, budgets=caps, data=name or None, path=path, **given)
 
 
-def _loader(ctx: typer.Context, name: str, base_url: str | None) -> Callable[[], LanguageModel]:
+def _loader(ctx: typer.Context, name: str, base_url: str | None, dtype: str | None) -> Callable[[], LanguageModel]:
     """What loads the model, in whichever process."""
+    if dtype is not None:
+        if dtype not in ("float32", "bfloat16"):
+            raise ConfigError(f"no dtype {dtype!r}; there are float32 and bfloat16")
+        if name != "embedded" and not name.startswith("hf/"):
+            raise ConfigError(f"--dtype is for local models, not for {name}")
     if base_url is None or (not name.startswith("openai/") and from_environment(ctx, "base_url")):
-        return partial(load_model, name)
+        return partial(load_model, name) if dtype is None else partial(load_model, name, dtype=dtype)
     if not name.startswith("openai/"):
         raise ConfigError(f"--base-url is for openai/NAME models, not for {name}")
     return partial(load_model, name, base_url=base_url)

@@ -2,7 +2,8 @@
 
 Chains ask one at a time; a local model is many times faster when it answers them together. :class:`Batcher`
 holds what arrives within a short window, hands it over as one list in a worker thread, and gives each waiter its
-own result. It knows nothing of models.
+own result. A job that takes longer than its company is handed over again, beside what has arrived since, so that
+nobody waits for the slowest and no place of a batch stays empty. It knows nothing of models.
 
 It keeps no task and no thread of its own: a batch runs in the default executor of the event loop that asked, which
 ``asyncio.run`` shuts down, and state is kept per event loop, so one batcher serves several ``asyncio.run`` calls.
@@ -14,7 +15,7 @@ import asyncio
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Generic, Protocol, TypeVar
+from typing import Final, Generic, Protocol, TypeVar
 from weakref import WeakKeyDictionary
 
 
@@ -22,7 +23,7 @@ class Job(Protocol):
     """What a batcher needs to know of a piece of work.
 
     Attributes:
-        rows: How many rows of the batch it takes.
+        rows: How many rows of the batch it takes, or still takes.
         abandoned: Set (from the event loop's thread) once nobody waits for the result any more.
     """
 
@@ -33,6 +34,13 @@ class Job(Protocol):
         """How many rows of the batch the job takes."""
         ...
 
+
+class Unfinished:
+    """The type of :data:`UNFINISHED`."""
+
+
+UNFINISHED: Final = Unfinished()
+"""The result of a job that is to be handed over again."""
 
 JobT = TypeVar("JobT", bound=Job)
 ResultT = TypeVar("ResultT")
@@ -55,8 +63,8 @@ class Batcher(Generic[JobT, ResultT]):
     """Runs jobs together.
 
     Args:
-        run: Answers a batch: one result per job, in order; an exception is the answer of every job of that batch.
-            Called in a worker thread, never twice at the same time.
+        run: Answers a batch: one result per job, in order, at least one of them no :data:`UNFINISHED`; an exception
+            is the answer of every job of that batch. Called in a worker thread, never twice at the same time.
         max_rows: A batch is started at once when this many rows wait, and takes no more (but always one job).
         window: Seconds to wait for company, from the first job that arrives while the model is idle, and again
             after each batch, because chains that were just answered soon ask again.
@@ -64,7 +72,7 @@ class Batcher(Generic[JobT, ResultT]):
 
     def __init__(
         self,
-        run: Callable[[Sequence[JobT]], Sequence[ResultT]],
+        run: Callable[[Sequence[JobT]], Sequence[ResultT | Unfinished]],
         *,
         max_rows: int = 64,
         window: float = 0.002,
@@ -129,9 +137,9 @@ class Batcher(Generic[JobT, ResultT]):
                 future.set_exception(BatchFailed(exc))
             return
 
-        def finish(done: asyncio.Future[list[ResultT]]) -> None:
+        def finish(done: asyncio.Future[list[ResultT | Unfinished]]) -> None:
             queue.busy = False
-            _deliver(batch, done)
+            queue.waiting[:0] = _deliver(batch, done)
             self._schedule(loop, queue)
 
         running.add_done_callback(finish)
@@ -148,29 +156,37 @@ class Batcher(Generic[JobT, ResultT]):
         batch, queue.waiting = queue.waiting[:taken], queue.waiting[taken:]
         return batch
 
-    def _locked_run(self, jobs: Sequence[JobT]) -> list[ResultT]:
+    def _locked_run(self, jobs: Sequence[JobT]) -> list[ResultT | Unfinished]:
         with self._lock:
             results = list(self._run(jobs))
         if len(results) != len(jobs):
             raise RuntimeError(f"a batch of {len(jobs)} jobs gave {len(results)} results")
+        if all(isinstance(result, Unfinished) for result in results):
+            raise RuntimeError(f"a batch of {len(jobs)} jobs finished none of them and would run forever")
         return results
 
 
-def _deliver(batch: Sequence[tuple[JobT, asyncio.Future[ResultT]]], done: asyncio.Future[list[ResultT]]) -> None:
-    """Gives each waiter that is still there its result, or an error of its own."""
+def _deliver(
+    batch: Sequence[tuple[JobT, asyncio.Future[ResultT]]], done: asyncio.Future[list[ResultT | Unfinished]]
+) -> list[tuple[JobT, asyncio.Future[ResultT]]]:
+    """Gives each waiter that is still there its result, or an error of its own; returns what is not finished."""
     if done.cancelled():
         for _, future in batch:
             future.cancel()
-        return
+        return []
     error = done.exception()
-    if error is None:
-        for (_, future), result in zip(batch, done.result(), strict=True):
+    if error is not None:
+        for _, future in batch:
             if not future.done():
-                future.set_result(result)
-        return
-    for _, future in batch:
-        if not future.done():
-            future.set_exception(BatchFailed(error))
+                future.set_exception(BatchFailed(error))
+        return []
+    unfinished = []
+    for (job, future), result in zip(batch, done.result(), strict=True):
+        if isinstance(result, Unfinished):
+            unfinished.append((job, future))
+        elif not future.done():
+            future.set_result(result)
+    return unfinished
 
 
 class BatchFailed(Exception):  # noqa: N818 - internal carrier, unwrapped by the backend

@@ -11,6 +11,7 @@ out of a cache or were computed for another request apart; the end token as a co
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Literal
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from ..planner.errors import ModelError
 from ..planner.ledger import Usage
 from .base import Capabilities, Completion, LanguageModel, Message, SampleRequest, Samples, TokenLogprob, TokenScores
-from .batching import Batcher, BatchFailed
+from .batching import UNFINISHED, Batcher, BatchFailed, Unfinished
 from .hf_load import apply_template, context_length, end_tokens, load_pretrained
 from .hf_tokens import TokenTable
 
@@ -72,6 +73,8 @@ class HFModel(LanguageModel):
         model.eval()
         self.name = name
         self._tokenizer, self._clock = tokenizer, clock
+        # A prompt is counted, bounded and weighed against a budget a dozen times before it is sent.
+        self._encoded = functools.lru_cache(maxsize=512)(self._encode)
         self._ends = end_tokens(model, tokenizer)
         config = model.generation_config
         stated = getattr(config, "temperature", None) if config is not None else None
@@ -117,6 +120,9 @@ class HFModel(LanguageModel):
         Raises:
             ModelError: The chat template refuses these messages, or the prompt is empty.
         """
+        return self._encoded(tuple(messages))
+
+    def _encode(self, messages: Sequence[Message]) -> tuple[int, ...]:
         if getattr(self._tokenizer, "chat_template", None):
             text, special = apply_template(self._tokenizer, messages), False
         else:
@@ -230,12 +236,17 @@ class HFModel(LanguageModel):
         except BatchFailed as exc:
             raise ModelError(f"{self.name} failed: {type(exc.__cause__).__name__}: {exc}") from exc.__cause__
 
-    def _timed_run(self, jobs: Sequence[Job]) -> list[tuple[Sampled | Scored, float]]:
-        """The batch's answers, each with an equal share of the seconds it took."""
+    def _timed_run(self, jobs: Sequence[Job]) -> list[tuple[Sampled | Scored, float] | Unfinished]:
+        """The batch's answers, each with its equal shares of the seconds that its batches took."""
         started = self._clock()
         answers = self.engine.run(jobs)
         share = (self._clock() - started) / len(jobs)
-        return [(answer, share) for answer in answers]
+        for job in jobs:
+            job.seconds += share
+        return [
+            UNFINISHED if isinstance(answer, Unfinished) else (answer, job.seconds)
+            for job, answer in zip(jobs, answers, strict=True)
+        ]
 
     def _usage(self, prompt: int, reused: int, written: int, seconds: float) -> Usage:
         fresh = prompt - reused + written

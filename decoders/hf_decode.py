@@ -8,7 +8,7 @@ local backends import it, and only once a model is loaded.
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,6 +22,12 @@ from .hf_forward import Forward
 from .hf_prefill import Reading
 from .hf_sampling import choose, chosen_logprobs
 from .hf_tokens import TokenTable
+
+ROOM = 96
+"""Tokens that a batch has room for before its caches grow: rows seldom stay together for longer."""
+
+PAUSE_STEPS = 8
+"""Steps between two looks at whether to pause."""
 
 
 @dataclass
@@ -38,6 +44,9 @@ class SampleJob:
         allowed: Ids that may be cited; None leaves citations unconstrained.
         top: How many alternatives to report per token; None reports no log-probabilities.
         abandoned: Set once nobody waits any more; its rows end at the next step.
+        begun: Its completions once their writing has begun, in order.
+        reused: Prompt tokens that did not have to be computed for it.
+        seconds: Its share of the time of its batches so far.
     """
 
     prompt: TokenIds
@@ -49,11 +58,19 @@ class SampleJob:
     allowed: tuple[str, ...] | None = None
     top: int | None = None
     abandoned: bool = False
+    begun: list[Row] = field(default_factory=list)
+    reused: int = 0
+    seconds: float = 0.0
 
     @property
     def rows(self) -> int:
-        """Rows of a batch: one per completion."""
-        return self.n
+        """Rows of a batch: one per completion that is not written yet."""
+        return sum(row.finish is None for row in self.begun) if self.begun else self.n
+
+    @property
+    def done(self) -> bool:
+        """Whether all completions are written."""
+        return bool(self.begun) and all(row.finish is not None for row in self.begun)
 
 
 @dataclass
@@ -62,7 +79,7 @@ class Row:
 
     Attributes:
         job: What was asked.
-        reading: The prompt as it was read.
+        reading: The prompt as it was read, or prompt and text as far as they went when writing was interrupted.
         uniforms: Its random numbers, ``[max_tokens]``.
         first: Whether it is its request's first completion.
         constraint: What may be cited, None if free.
@@ -129,23 +146,31 @@ class Decoder:
         lengths = [len(row.reading.ids) for row in rows]
         self._width = max(lengths)  # tokens in the cache, padding included
         self._pads = [self._width - length for length in lengths]
-        longest = max(row.job.max_tokens for row in rows)
+        longest = max(row.job.max_tokens - len(row.tokens) for row in rows)
         self._mask = padding_mask(lengths, self._width, longest, device)
         self._positions = torch.tensor(lengths, device=device)[:, None]
         self._temperature = torch.tensor([row.job.temperature for row in rows], device=device)
         self._uniforms = torch.zeros(len(rows), longest, dtype=torch.float64)
         for index, row in enumerate(rows):
-            self._uniforms[index, : len(row.uniforms)] = row.uniforms
+            left = row.uniforms[len(row.tokens) :]  # some rows go on with what they began
+            self._uniforms[index, : len(left)] = left
         self._uniforms = self._uniforms.to(device)
         self._cache: Any
         if forward.batchable:
-            self._cache = stack_right_aligned([row.reading.past for row in rows], lengths, min(longest, 256))
+            self._cache = stack_right_aligned([row.reading.past for row in rows], lengths, min(longest, ROOM))
         else:
             self._cache = copy.deepcopy(rows[0].reading.state)
         self._logits = torch.stack([row.reading.logits[-1] for row in rows])
 
-    def run(self) -> None:
-        """Decodes until every row has ended."""
+    def run(self, pause: Callable[[], bool] | None = None) -> None:
+        """Decodes until every row has ended, or there is reason to pause.
+
+        Rows that have not ended then keep what they wrote and where they stand; another decoder can go on with them,
+        beside others.
+
+        Args:
+            pause: Asked every few steps.
+        """
         step = 0
         while True:
             tokens = self._pick(step)
@@ -162,6 +187,17 @@ class Decoder:
             self._logits = logits[:, 0]
             self._positions = self._positions + 1
             step += 1
+            if pause is not None and step % PAUSE_STEPS == 0 and pause():
+                self._park()
+                return
+
+    def _park(self) -> None:
+        """Leaves every row with the keys and values of all that it has read and written so far."""
+        for index, row in enumerate(self._live):
+            ids = row.job.prompt + tuple(row.tokens)
+            row.reading = Reading(
+                ids, past=row_of(self._cache, index, len(ids)), logits=self._logits[index : index + 1]
+            )
 
     def _pick(self, step: int) -> Tensor:
         """The next token of every row, within what each may write; log-probabilities on the way."""
@@ -203,7 +239,7 @@ class Decoder:
         for index, row in enumerate(self._live):
             if row.first and row.finish is not None and self._forward.batchable:
                 # The last token was chosen but never fed, so the cache does not hold it.
-                ids = row.reading.ids + tuple(row.tokens[:-1])
+                ids = row.job.prompt + tuple(row.tokens[:-1])
                 self._prefixes.insert(ids, row_of(self._cache, index, len(ids)))
 
     def _drop(self, kept: Sequence[int], tokens: Tensor) -> Tensor:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import torch
 
+from .batching import UNFINISHED, Unfinished
 from .citation_processor import CitationConstraint, CitationVocabulary
 from .hf_cache import PrefixCache, TokenIds
 from .hf_decode import Decoder, Row, SampleJob
@@ -20,14 +21,28 @@ from .hf_prefill import Reading, read
 from .hf_sampling import row_uniforms
 from .hf_tokens import TokenTable
 
+FREED = 0.25
+"""Share of the rows written together that must have ended before others may take their places.
+
+What goes on is copied into the next batch, which costs about a step; fewer rows than these are not worth it.
+"""
+
 
 @dataclass
 class ScoreJob:
-    """A continuation (not empty) whose tokens are to be scored after a prompt."""
+    """A continuation (not empty) whose tokens are to be scored after a prompt.
+
+    Attributes:
+        prompt: Prompt tokens.
+        continuation: What is scored.
+        abandoned: Set once nobody waits any more.
+        seconds: Its share of the time of its batch.
+    """
 
     prompt: TokenIds
     continuation: TokenIds
     abandoned: bool = False
+    seconds: float = 0.0
 
     @property
     def rows(self) -> int:
@@ -73,25 +88,42 @@ class Engine:
         self._vocabulary: CitationVocabulary | None = None
         self._constraints: dict[tuple[str, ...], CitationConstraint] = {}
 
-    def run(self, jobs: Sequence[Job]) -> list[Sampled | Scored]:
-        """Answers the jobs, in order."""
+    def run(self, jobs: Sequence[Job]) -> list[Sampled | Scored | Unfinished]:
+        """Works on the jobs until some of them are answered; those that are not are to be handed in again."""
         with torch.inference_mode():
-            readings, reused = self._read([job for job in jobs if not job.abandoned])
-            answers: list[Sampled | Scored] = []
-            rows: list[Row] = []
-            for job in jobs:
-                if job.abandoned and id(job) not in readings:
-                    answers.append(Scored([], 0))  # nobody looks at it
-                elif isinstance(job, ScoreJob):
-                    answers.append(Scored(_score(job, readings[id(job)]), reused[id(job)]))
+            fresh = [job for job in jobs if not job.abandoned and not (isinstance(job, SampleJob) and job.begun)]
+            readings, reused = self._read(fresh)
+            scores: dict[int, Scored] = {}
+            for job in fresh:
+                if isinstance(job, ScoreJob):
+                    scores[id(job)] = Scored(_score(job, readings[id(job)]), reused[id(job)])
                 else:
-                    mine = [self._row(job, readings[id(job)], index) for index in range(job.n)]
-                    answers.append(Sampled(mine, reused[id(job)]))
-                    rows.extend(mine)
-            size = self.max_rows if self.forward.batchable else 1
-            for start in range(0, len(rows), size):
-                Decoder(self.forward, self.table, self.ends, rows[start : start + size], self.prefixes).run()
-        return answers
+                    job.reused = reused[id(job)]
+                    job.begun = [self._row(job, readings[id(job)], index) for index in range(job.n)]
+            self._write([job for job in jobs if isinstance(job, SampleJob)], waiting=bool(scores))
+        return [self._answer(job, scores) for job in jobs]
+
+    def _write(self, jobs: Sequence[SampleJob], *, waiting: bool) -> None:
+        """Writes completions until enough of them have ended for others to take their places."""
+        rows = [row for job in jobs for row in job.begun if row.finish is None]
+        if not self.forward.batchable:
+            for row in rows:
+                Decoder(self.forward, self.table, self.ends, [row], self.prefixes).run()
+            return
+        parts = [rows[start : start + self.max_rows] for start in range(0, len(rows), self.max_rows)]
+        for part in parts:
+
+            def pause(part: Sequence[Row] = part) -> bool:
+                ended = sum(row.finish is not None for row in part)
+                return ended >= FREED * len(part) and (waiting or any(job.done for job in jobs))
+
+            Decoder(self.forward, self.table, self.ends, part, self.prefixes).run(pause)
+
+    @staticmethod
+    def _answer(job: Job, scores: dict[int, Scored]) -> Sampled | Scored | Unfinished:
+        if isinstance(job, ScoreJob):
+            return scores.get(id(job), Scored([], 0))  # nobody looks at an abandoned one
+        return Sampled(job.begun, job.reused) if job.done or job.abandoned else UNFINISHED
 
     def _read(self, jobs: Sequence[Job]) -> tuple[dict[int, Reading], dict[int, int]]:
         """Reads all prompts, equal ones once: the reading of each job, and what it did not have to compute."""

@@ -19,7 +19,8 @@ def load_model(model: str | LanguageModel, **options: Any) -> LanguageModel:
     Args:
         model: ``embedded``; ``openai/NAME`` (any OpenAI-compatible endpoint: ``OPENAI_BASE_URL``, ``OPENAI_API_KEY``);
             ``hf/PATH`` (a transformers repository or folder). The string is cut at the first slash only.
-        **options: Passed to the backend, for instance ``base_url`` or ``device``.
+        **options: Passed to the backend, for instance ``base_url`` or ``device``; the embedded model
+            takes ``dtype`` alone.
 
     Raises:
         ConfigError: The string names no known provider, or no model.
@@ -32,7 +33,8 @@ def load_model(model: str | LanguageModel, **options: Any) -> LanguageModel:
     if provider == "embedded" and not name:
         from .embedded_backend import load_embedded
 
-        return load_embedded()
+        dtype = options.get("dtype") or "float32"
+        return load_embedded() if dtype == "float32" else load_embedded(dtype)
     if provider == "openai" and name:
         from .openai_backend import OpenAIModel
 

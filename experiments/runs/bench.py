@@ -21,6 +21,7 @@ from ...planner.ledger import Budget, Ledger, Role, Usage
 from ..families.base import PublicProblem
 from ..methods.base import Answered, Method
 from .counted import CountedModel
+from .memo import remembering
 from .records import canonical
 from .registry import make
 from .sources import Source, ToldCase
@@ -89,6 +90,7 @@ class Bench:
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self.model = model
+        self._asked = remembering(model)
         self._methods = methods
         self._source = source
         self._clock = clock
@@ -110,7 +112,7 @@ class Bench:
         case = self._source.case(public)
         if gold_plan is not None:
             case = ToldCase(**{part.name: getattr(case, part.name) for part in fields(case)}, gold_plan=gold_plan)
-        model = CountedModel(self.model)
+        model = CountedModel(self._asked)
         started = self._clock()
         try:
             with watched(job.cell.method):

@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass, field
 
 import pytest
-from planneal.decoders.batching import Batcher, BatchFailed
+from planneal.decoders.batching import UNFINISHED, Batcher, BatchFailed
 
 
 @dataclass
@@ -181,3 +181,52 @@ def test_two_event_loops_in_two_threads_take_turns():
     for thread in threads:
         thread.join()
     assert found == {name: [[name**2, (name + 1) ** 2]] * 4 for name in (10, 20)}
+
+
+@dataclass
+class Countdowns:
+    """A worker that takes one from each number a batch and answers a number once nothing is left of it."""
+
+    batches: list = field(default_factory=list)
+    never: bool = False
+
+    def __call__(self, jobs):
+        self.batches.append([job.value for job in jobs])
+        for job in jobs:
+            job.value -= not self.never
+        return ["out" if job.value == 0 else UNFINISHED for job in jobs]
+
+
+def test_what_is_not_finished_is_handed_over_again_beside_what_came_since():
+    worker = Countdowns()
+    batcher = Batcher(worker, window=0.02)
+
+    async def main():
+        first = [asyncio.ensure_future(batcher.submit(Number(v))) for v in (1, 3)]
+        await first[0]
+        assert not first[1].done()  # nobody waits for the slowest
+        return await asyncio.gather(first[1], batcher.submit(Number(1)))
+
+    assert asyncio.run(main()) == ["out", "out"]
+    assert worker.batches == [[1, 3], [2, 1], [1]]
+
+
+def test_a_waiter_that_leaves_in_between_is_not_handed_over_again():
+    worker = Countdowns()
+    batcher = Batcher(worker, window=0.02)
+
+    async def main():
+        quick, slow = (asyncio.ensure_future(batcher.submit(Number(v))) for v in (1, 5))
+        await quick
+        slow.cancel()
+        return await batcher.submit(Number(1))
+
+    assert asyncio.run(main()) == "out"
+    assert worker.batches == [[1, 5], [1]]
+
+
+def test_a_worker_that_finishes_nothing_is_an_error_and_no_endless_loop():
+    worker = Countdowns(never=True)
+    answers = asyncio.run(asyncio.wait_for(gather(Batcher(worker, window=0.001), [2, 3]), 20))
+    assert all(isinstance(answer, BatchFailed) for answer in answers)
+    assert len(worker.batches) == 1

@@ -12,6 +12,7 @@ pytest.importorskip("transformers", reason="needs the local extra (transformers)
 sys.path.append(str(Path(__file__).parent))
 tiny = importlib.import_module("tiny")
 
+from planneal.decoders import hf_decode, hf_generate  # noqa: E402
 from planneal.decoders.base import Message, SampleRequest  # noqa: E402
 from planneal.decoders.hf_backend import HFModel  # noqa: E402
 from planneal.decoders.hf_sampling import choose, row_uniforms  # noqa: E402
@@ -171,3 +172,49 @@ def test_random_numbers_depend_on_seed_completion_and_prompt_only():
     for other in (row_uniforms(6, 0, (1, 2), 40), row_uniforms(5, 1, (1, 2), 40), row_uniforms(5, 0, (1, 3), 40)):
         assert not torch.equal(other, base)
     assert not torch.equal(row_uniforms(None, 0, (1,), 40), row_uniforms(None, 0, (1,), 40))
+
+
+def test_writing_that_pauses_for_others_gives_the_same_text_and_the_same_scores(monkeypatch):
+    """Rows are parked as soon as one request of the batch is answered, and go on beside others."""
+    lengths = (3, 40, 7, 25)
+    requests = [
+        SampleRequest.of(
+            p, temperature=0.9, seed=i, max_tokens=n, n=2, logprobs=True, top_logprobs=2, allowed_citations=("S1",)
+        )
+        for i, (p, n) in enumerate(zip(PROMPTS, lengths, strict=True))
+    ]
+
+    def texts(lm):
+        runs = []
+        inner = lm.engine.run
+        lm.engine.run = lambda jobs: runs.append(len(jobs)) or inner(jobs)
+        return [list(samples) for samples in ask(lm, *requests)], runs
+
+    monkeypatch.setattr(hf_generate, "FREED", 2.0)  # never
+    whole, runs = texts(local())
+    assert runs == [4]
+    monkeypatch.setattr(hf_generate, "FREED", 0.01)
+    monkeypatch.setattr(hf_decode, "PAUSE_STEPS", 1)
+    paused, runs = texts(local())
+    assert runs == [4, 3, 2, 1]
+    for one, other in zip((c for s in whole for c in s), (c for s in paused for c in s), strict=True):
+        assert (one.text, one.tokens, one.finish_reason) == (other.text, other.tokens, other.finish_reason)
+        found = [token.logprob for token in other.logprobs]
+        assert found == pytest.approx([token.logprob for token in one.logprobs], abs=1e-4)
+
+
+def test_a_score_does_not_wait_for_the_longest_completion(monkeypatch):
+    monkeypatch.setattr(hf_generate, "FREED", 0.0)
+    lm = local()
+    ended = []
+
+    async def main():
+        async def told(name, waiting):
+            await waiting
+            ended.append(name)
+
+        long = lm.sample(SampleRequest.of(PROMPTS[0], temperature=1.5, seed=1, max_tokens=300))
+        await asyncio.gather(told("long", long), told("score", lm.score(PROMPTS[1], "S1: [nuts = 4]")))
+
+    asyncio.run(main())
+    assert ended == ["score", "long"]
