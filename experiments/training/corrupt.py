@@ -155,19 +155,17 @@ def tolerable(rng: np.random.Generator, problem: ArithmeticProblem) -> list[Line
 
     One in five is a draft as it was written, goal first and without needs.
 
-    Most are right in other words. One in four has relations that the question does not tell, because an answer must
-    follow the plan it cites and not the question; one in eight lacks an item, which the answer then supplies uncited.
+    Half have one to three relations that the question does not tell, because an answer must follow the plan it cites
+    and not the question; one in eight lacks an item, which the answer then supplies uncited.
     """
     truth = problem.gold.relations
     lines = gold_lines(problem)
     draw = rng.random()
-    if draw < 0.25:
-        i = int(rng.integers(len(lines)))
-        relation = lines[i].relation
-        if relation is not None and relation.number is not None:
-            number = int(rng.integers(2, 7 if relation.kind in (Kind.TIMES, Kind.SHARE) else 41))
-            lines[i] = Line.of(0, replace(relation, number=number))
-    elif draw < 0.375 and len(lines) > 1:
+    if draw < 0.5:
+        known = [line.symbol for line in lines]
+        for i in rng.permutation(len(lines))[: int(rng.integers(1, 4))]:
+            lines[i] = _otherwise(rng, lines[i], known)
+    elif draw < 0.625 and len(lines) > 1:
         lines.pop(int(rng.integers(len(lines))))
     extras = [s for s in truth if s not in problem.gold.needed]
     if extras and rng.random() < 0.5:
@@ -180,6 +178,16 @@ def tolerable(rng: np.random.Generator, problem: ArithmeticProblem) -> list[Line
     if draw < 0.2:
         return _as_drafted(problem, lines)
     return in_turn(lines) if draw < 0.45 else renumber(rng, lines, problem)
+
+
+def _otherwise(rng: np.random.Generator, line: Line, known: Sequence[str]) -> Line:
+    """A line that says something else in its number, its kind or an operand."""
+    assert line.relation is not None
+    relation = line.relation
+    if rng.random() < 0.4 and relation.number is not None:
+        number = int(rng.integers(2, 7 if relation.kind in (Kind.TIMES, Kind.SHARE) else 41))
+        return Line.of(0, replace(relation, number=number))
+    return Line.of(0, spoil(rng, relation, known))
 
 
 def _as_drafted(problem: ArithmeticProblem, lines: Sequence[Line]) -> list[Line]:
