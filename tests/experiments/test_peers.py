@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from peer_world import counted
 from planneal.experiments.comparison import problems
-from planneal.experiments.families.registry import answer_text
+from planneal.experiments.families.registry import answer_text, family, names
 from planneal.experiments.methods import case_of
 from planneal.experiments.peers import PEERS, RECIPES
 from planneal.experiments.runs.bench import Bench
@@ -44,14 +44,15 @@ def dice(request, index):
 
 def knowing(problem, errs=0):
     """A model that knows the answer, in the form that each peer asks for, and errs in some of 256 draws."""
-    right, value = answer_text(problem), str(problem.gold.value)
+    right, value = answer_text(problem), str(getattr(problem.gold, "value", "```"))
 
     def reply(request, index):
         wrong = dice(request, index) < errs
         last, said = request.messages[-1], request.prompt
         if "[[ ## " in said:
+            reasoning, _, final = ("", "", right) if "```" in right else right.rpartition("answer:")
             fields = ("discussion", "advice") if "## advice ##" in said else ("reasoning", "answer")
-            told = ("x", "{}") if "## advice ##" in said else (right.rsplit("\n", 1)[0], "0" if wrong else value)
+            told = ("x", "{}") if "## advice ##" in said else (reasoning.strip(), "0" if wrong else final.strip())
             text = "\n\n".join(f"[[ ## {name} ## ]]\n{body}" for name, body in zip(fields, told, strict=True))
             return f"{text}\n\n[[ ## completed ## ]]"
         if "Rate the above" in last.content:
@@ -117,6 +118,17 @@ def test_the_same_seed_gives_the_same_answer_in_company_and_alone(name):
 
     alone, company = asyncio.run(together(1)), asyncio.run(together(6))
     assert [(a.text, a.ledger.spent.tokens) for a in alone] == [(a.text, a.ledger.spent.tokens) for a in company]
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("name", INSTALLED)
+@pytest.mark.parametrize("kind", names())
+def test_every_family_can_be_answered_programs_and_orders_too(name, kind):
+    problem = problems(1, 3, "easy", family=kind)[0]
+    model = knowing(problem)
+    found = attempt(name, problem, model, 6000)
+    assert asyncio.run(family(kind).grade(problem, found.text or ""))
+    assert (found.ledger.spent.prompt_tokens, found.ledger.spent.calls) == counted(model)
 
 
 @pytest.mark.timeout(600)
