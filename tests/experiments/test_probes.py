@@ -248,17 +248,22 @@ def test_changes_are_of_own_items_and_of_every_way():
 
 def test_no_gold_is_where_the_model_is_asked(tmp_path):
     folder = a_run(tmp_path)
-    there = {id(problem.gold) for problem in PROBLEMS}  # this test's own
-    seen = []
+    def golds():
+        return [thing for thing in gc.get_objects() if type(thing).__name__ == "ArithmeticGold"]
+
+    there, seen = golds(), []  # those that tests hold
+    assert len(there) >= N
 
     def looks(request, index):
         if not seen:
-            golds = [o for o in gc.get_objects() if type(o).__name__ == "ArithmeticGold" and id(o) not in there]
-            seen.append(len(golds))
+            seen.append(len(golds()) - len(there))
         return follows(request, index)
 
     found, _ = asked(folder, looks, problems=2, seal=Sealed)
     assert seen == [0]
+    seen.clear()
+    asked(a_run(tmp_path / "open"), looks, problems=2, seal=Unsealed)
+    assert seen[0] > 0  # control: graded in this process, gold is found
     assert by_mode(found)["leakage"].value == 1.0  # graded all the same: these plans are right and complete
 
 
