@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, NamedTuple
 
+from ...planner.errors import PlannealError
 from .chat import Refused, read_chat, written
 from .desk import Desk
 
@@ -108,6 +109,8 @@ class Endpoint:
             raise Refused(f"there is no {asked.method} {asked.path}", status=404, code="not_found")
         except Refused as error:
             return error.status or 400, error.body
+        except PlannealError as error:  # a verifier that broke, say: the peer is told, and its attempt goes on
+            return 400, Refused(str(error), code=type(error).__name__).body
 
 
 def _texts(body: Any) -> list[str]:

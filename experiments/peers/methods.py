@@ -146,7 +146,7 @@ class PeerMethod(Method):
         if not recipe.pilot or endpoint.desk.refused or run.error:
             return run
         more = self._further(seat, recipe)
-        if more <= recipe.first:
+        if more < (1 if recipe.pick else recipe.first + 1):  # where all are kept, one more is worth having
             return run
         second = await self._once(seat, endpoint, case, seed + 1, more)
         if recipe.pick or not second.texts:
@@ -185,9 +185,15 @@ class PeerMethod(Method):
             result = {"error": "PeerTimeout", "message": "the library was not imported in time"}
         finally:
             processes.give(peer)
-        texts = [text for text in result.get("texts", ()) if isinstance(text, str)]
-        error, message = str(result.get("error", "")), str(result.get("message", ""))
-        return _Run(texts, error, message, result.get("own"), peer.version, n)
+        texts, own = result.get("texts"), result.get("own")
+        return _Run(
+            [text for text in texts if isinstance(text, str)] if isinstance(texts, list) else [],
+            str(result.get("error", "")),
+            str(result.get("message", "")),
+            own if isinstance(own, dict) else None,
+            peer.version,
+            n,
+        )
 
     async def _patiently(self, peer: Peer, job: Mapping[str, Any], endpoint: Endpoint) -> dict[str, Any]:
         """A job's result, or a time-out where library and endpoint have been silent for too long."""

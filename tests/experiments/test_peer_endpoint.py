@@ -17,7 +17,7 @@ from planneal.experiments.families.registry import answer_text
 from planneal.experiments.peers.chat import Refused, read_chat
 from planneal.experiments.peers.desk import reward
 from planneal.experiments.peers.endpoint import MODEL
-from planneal.planner.errors import ModelError, TransientError
+from planneal.planner.errors import ModelError, TransientError, VerifierError
 from planneal.planner.ledger import Usage
 from planneal.testing import FunctionModel
 
@@ -256,6 +256,22 @@ def test_scores_are_those_of_the_verifiers_and_cost_what_they_cost():
     poor = desk_of(FunctionModel(lambda r, i: "", scorer=lambda prompt, text: -1.0), 0)
     asyncio.run(poor.score([right]))
     assert poor._seat.ledger.spent.tokens == 0
+
+
+def test_a_broken_judge_is_told_to_whoever_asks_for_scores():
+    desk = desk_of(FunctionModel(lambda r, i: ""))
+
+    async def breaks(texts):
+        raise VerifierError("no word")
+
+    desk.score = breaks
+
+    async def go():
+        async with served(desk) as (_, client):
+            with pytest.raises(openai.BadRequestError, match="no word"):
+                await client.post("/score", cast_to=object, body={"texts": ["x"]})
+
+    asyncio.run(go())
 
 
 @given(st.lists(st.floats(0, 1e12), min_size=2, max_size=6, unique=True))

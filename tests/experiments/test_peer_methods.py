@@ -109,6 +109,15 @@ def test_a_library_that_breaks_before_it_asks_is_an_empty_answer(tmp_path, monke
     assert found.ledger.spent.tokens == 0
 
 
+@pytest.mark.parametrize("result", ["{'texts': 7, 'own': [1]}", "{'texts': [None, 3]}", "{}", "[['texts', None]]", "7"])
+def test_a_result_that_is_none_is_an_answer_all_the_same(tmp_path, monkeypatch, result):
+    model = FunctionModel(lambda request, index: RIGHT)
+    with library(tmp_path, monkeypatch, f"ask(job)\nreturn {result}"):
+        found = answer(model, ONCE)
+    assert found.value == "35"
+    assert found.notes["own_count"] is None
+
+
 def test_a_broken_second_run_leaves_the_first_ones_answer_or_a_better_one(tmp_path, monkeypatch):
     body = "texts = ask(job)\nif job['n'] > 1: raise ValueError('second')\nreturn {'texts': texts}"
     script = iter([RIGHT.replace("= 35", "= 36").replace("answer: 35", "answer: 36"), RIGHT])
