@@ -29,6 +29,8 @@ __all__ = ["AXES", "Axis", "Curve", "Point", "Reading", "Tried", "curves", "ladd
 Floats = NDArray[np.float64]
 TOLERANCE = 0.05
 """Largest relative difference of two spends that still counts as the same spend."""
+SATURATION = 1.5
+"""How many times the next lower cap the highest one must be before a spend that stays the same is called saturated."""
 MEASURED = 1e-9
 """Relative distance below which a spend is that of a measured point."""
 
@@ -197,6 +199,20 @@ class Curve:
         """Stretches of spend over which the measured accuracy falls."""
         pairs = zip(self.points, self.points[1:], strict=False)
         return tuple((a.spend, b.spend) for a, b in pairs if b.accuracy < a.accuracy)
+
+    @cached_property
+    def saturated(self) -> Point | None:
+        """The point at the highest cap, where that cap buys nothing more: the method spends this and no more.
+
+        So it is where the highest cap is at least 1.5 times the next lower one and the mean spend is within 5% of that
+        under it (or below). None where the spend still rises, or where there is one cap only, which cannot tell.
+        """
+        by_cap = sorted(self.points, key=lambda point: point.budget)
+        if len(by_cap) < 2:
+            return None
+        below, top = by_cap[-2:]
+        flat = top.budget >= SATURATION * below.budget and top.spend <= below.spend * (1 + TOLERANCE)
+        return top if flat and self.span[1] <= top.spend * (1 + TOLERANCE) else None
 
     def weights(self, at: float) -> Floats | None:
         """The weights of the points whose mixture spends ``at`` on average; None outside the measured range."""

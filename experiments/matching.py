@@ -12,6 +12,11 @@ worth on the slope of the curve. The mean of that over problems is the interpola
 **Test.** Exact McNemar where both readings are measured points with one attempt per problem; else flips of the signs of
 the per-problem differences, of which McNemar's is the special case (:func:`~.statistics.sign_flip`).
 
+**Saturated methods.** One that stops by itself (a single greedy answer, say) spends no more however high its cap is,
+and no ladder brings its curve to a higher spend. There it is read at what it *did* spend, and the comparison says so:
+it is none at equal spend. Only the saturated method can win it, because it had less; that the other is better for more
+is told and is no win.
+
 **Winner.** Named where the p-value is at most 5% (after Holm, in a family of comparisons) *and* the interval excludes
 0.
 """
@@ -94,6 +99,8 @@ class Comparison:
         problems: How many problems.
         adjusted: The p-value adjusted for the family it is part of; the p-value itself outside of one.
         level: What it is held against.
+        saturated: The method that spends no more whatever its cap, and was read at that lower spend; None where both
+            were read at the same spend.
     """
 
     first: str
@@ -108,14 +115,20 @@ class Comparison:
     problems: int
     adjusted: float
     level: float = 0.05
+    saturated: str | None = None
 
     @property
-    def winner(self) -> str | None:
-        """The better method, or None where the data do not tell."""
+    def better(self) -> str | None:
+        """The method that was more often right, spends aside, or None where the data do not tell."""
         apart = self.interval.low > 0.0 or self.interval.high < 0.0  # neither, where there is no interval
         if self.adjusted > self.level or not apart:
             return None
         return self.first if self.difference > 0 else self.second
+
+    @property
+    def winner(self) -> str | None:
+        """The better method at this spend or, of two that spent unequally, the one that is better for less."""
+        return self.better if self.saturated in (None, self.better) else None
 
 
 def compare(
@@ -128,7 +141,7 @@ def compare(
     level: float = 0.05,
     draws: int = 10_000,
 ) -> Comparison | NotComparable:
-    """Compares two methods at one spend.
+    """Compares two methods at one spend, or one there with another that is saturated below it.
 
     Args:
         first: One curve.
@@ -140,14 +153,28 @@ def compare(
         draws: Resamples of the bootstrap, and patterns of signs.
     """
     readings: list[Reading] = []
+    saturated = _saturated(first, second, at, tolerance)
     for curve in (first, second):
-        reading = curve.read(at, tolerance)
+        reading = _at_cap(curve.saturated) if curve is saturated and curve.saturated else curve.read(at, tolerance)
         if reading is None:
             low, high = curve.span
             told = f"{curve.method} was measured from {low:.4g} to {high:.4g}, not at {at:.4g}"
             return NotComparable(first.method, second.method, "outside", told)
         readings.append(reading)
-    return _judged(first, second, readings[0], readings[1], at, rng, tolerance, level, draws)
+    name = saturated.method if saturated is not None else None
+    return _judged(first, second, readings[0], readings[1], at, rng, tolerance, level, draws, name)
+
+
+def _saturated(first: Curve, second: Curve, at: float, tolerance: float) -> Curve | None:
+    """The curve that ends below a spend because its method cannot spend more, where the other one reaches it."""
+    below = [c for c in (first, second) if c.saturated is not None and c.span[1] * (1 + tolerance) < at]
+    return below[0] if len(below) == 1 else None
+
+
+def _at_cap(point: Point) -> Reading:
+    """A measured point, at its own spend."""
+    single = bool((point.attempts == 1).all())
+    return Reading(point.spend, point.accuracy, point.shares, point.spends, 0.0, single)
 
 
 def compare_budget(
@@ -172,8 +199,7 @@ def compare_budget(
         point = next((point for point in curve.points if point.budget == budget), None)
         if point is None:
             raise ConfigError(f"{curve.method} was not run at budget {budget}")
-        single = bool((point.attempts == 1).all())
-        readings.append(Reading(point.spend, point.accuracy, point.shares, point.spends, 0.0, single))
+        readings.append(_at_cap(point))
     return _judged(first, second, readings[0], readings[1], float(budget), rng, tolerance, level, draws)
 
 
@@ -187,12 +213,13 @@ def _judged(
     tolerance: float,
     level: float,
     draws: int,
+    saturated: str | None = None,
 ) -> Comparison | NotComparable:
     refused = _refused(first, second)
     if refused is not None:
         return refused
     gap = max(one.spend, other.spend) / min(one.spend, other.spend) - 1
-    if gap > tolerance:
+    if gap > tolerance and saturated is None:
         told = f"they spent {one.spend:.4g} and {other.spend:.4g}, {gap:.0%} apart (at most {tolerance:.0%})"
         return NotComparable(first.method, second.method, "spends differ", told)
     counted = _counted(one) - _counted(other)
@@ -214,6 +241,7 @@ def _judged(
         problems=counted.size,
         adjusted=p,
         level=level,
+        saturated=saturated,
     )
 
 

@@ -170,11 +170,17 @@ def _compared(
         nan = float("nan")
         return Compared(name, kind, budget, at, "refused", None, None, nan, nan, "", nan, entry.detail)
     outcomes: dict[str | None, Outcome] = {primary: "better", name: "worse"}
-    outcome = outcomes.get(entry.winner, "not told apart")
+    if entry.winner is None and entry.saturated is not None:
+        outcomes = {primary: "better for more", name: "worse for less"}
+    outcome = outcomes.get(entry.better, "not told apart")
+    reason = ""
+    if entry.saturated is not None:
+        reason = f"{entry.saturated} spends at most {min(entry.spends):,.0f}, whatever its budget"
     value = Value(entry.difference, entry.interval.low, entry.interval.high, entry.problems)
     return Compared(
-        name, kind, budget, at, outcome, value, entry.accuracies, entry.p, entry.adjusted, entry.test, discordance
-    )
+        name, kind, budget, at, outcome, value, entry.accuracies, entry.p, entry.adjusted, entry.test, discordance,
+        reason, entry.saturated is None,
+    )  # fmt: skip
 
 
 def rows_of(methods: Sequence[Measured], primary: str) -> tuple[Row, ...]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from ..matching import TOLERANCE
+from ..rungs import further
 from .facts import Facts, Group
 from .figures import Figure, axis_name
 from .records import Compared
@@ -111,9 +112,22 @@ def _equal(facts: Facts, group: Group) -> tuple[str, ...]:
     refused = sum(entry.outcome == "refused" for entry in group.comparisons)
     told = (
         f"{facts.asked.primary} beside every other method, both read at what {facts.asked.primary} spent. No winner is "
-        f"named where two spends differ by more than {TOLERANCE:.0%} or lie outside of what was measured."
+        f"named where two spends differ by more than {TOLERANCE:.0%} or lie outside of what was measured. A method "
+        "that spends no more whatever its budget is read at what it spends, and only it can win there: it had less."
     )
-    return (told, f"{refused} of {len(group.comparisons)} comparisons are refused.") if refused else (told,)
+    if not refused:
+        return (told,)
+    caps = ", ".join(f"{cap:,}" for cap in _further(group))
+    more = f" Budgets that may reach the spends they lack: {caps}." if caps else ""
+    return told, f"{refused} of {len(group.comparisons)} comparisons are refused.{more}"
+
+
+def _further(group: Group) -> list[int]:
+    """Budgets to add for the baselines that were not measured where the judged method stands."""
+    curves = {entry.method: entry.points for entry in group.methods}
+    lacking = [entry for entry in group.comparisons if entry.outcome == "refused" and entry.kind == "baseline"]
+    found = {further(curves[entry.method], entry.spend) for entry in lacking if entry.method in curves}
+    return sorted(cap for cap in found if cap is not None)
 
 
 def _comparison_tables(group: Group) -> tuple[Table, ...]:
@@ -135,7 +149,7 @@ def _comparison(entry: Compared) -> tuple[str, ...]:
         entry.kind,
         f"{entry.budget:,}",
         whole(entry.spend),
-        entry.outcome,
+        entry.outcome if entry.equal else f"{entry.outcome}: {entry.reason}",
         points(entry.difference),
         probability(entry.p),
         probability(entry.adjusted),

@@ -31,8 +31,10 @@ __all__ = [
     "plain",
 ]
 
-Outcome = Literal["better", "worse", "not told apart", "refused"]
-"""How the primary method fares against another one."""
+Outcome = Literal["better", "worse", "not told apart", "refused", "better for more", "worse for less"]
+"""How the primary method fares against another one.
+
+The last two are of unequal spends, where one of the two spends no more whatever its cap: they are no wins."""
 Mode = Literal["fluff", "leakage", "ignored plan", "weak signal"]
 """The failure modes of the sketch."""
 Finding = Literal["fault", "no fault", "undecided", "not measured"]
@@ -155,7 +157,8 @@ class Compared:
         adjusted: After Holm.
         test: ``mcnemar`` or ``sign-flip``, empty where refused.
         discordance: Mean squared difference per problem (with one seed the share of problems on which they differ).
-        reason: Why it was refused, empty where it was not.
+        reason: Why it was refused, empty where it was not; of unequal spends, which of the two spends no more.
+        equal: Whether both were read at the same spend.
     """
 
     method: str
@@ -170,6 +173,7 @@ class Compared:
     test: str
     discordance: float
     reason: str = ""
+    equal: bool = True
 
 
 @dataclass(frozen=True)

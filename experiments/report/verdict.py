@@ -3,10 +3,11 @@
 At each budget of the method that is judged, every *baseline* (ceilings and floors are none) is read at what it spent
 there. Holm's correction is over all such comparisons of the report.
 
-- **kill**: a baseline is better: corrected p of at most 5% and the whole 95% interval on its side.
+- **kill**: a baseline is better: corrected p of at most 5% and the whole 95% interval on its side. One that spends no
+  more whatever its budget (it is saturated) is read at what it spends, and kills if it is better for that little.
 - **keep**: the method is better than the *best* baseline at that spend, by the same test, and no baseline was measured
   to be as accurate for less.
-- **refused**: no baseline can be compared at that spend.
+- **refused**: no baseline can be compared at that spend; to be better than a saturated one, for more, is no keep.
 - **undecided**: anything else; with the number of problems that would show a difference as large as the measured one
   (80% power, at the level that Holm asks of the first of the family).
 
@@ -33,7 +34,9 @@ LEVEL = 0.05
 RULE = (
     "Kill where a baseline is better at equal spend (p after Holm at most 5%, the whole 95% interval on its side). "
     "Keep where the method is better than the best baseline at equal spend by the same test, and no baseline was "
-    "measured to be as accurate for less. Refused where no baseline can be compared at that spend. Else undecided. "
+    "measured to be as accurate for less. A baseline that spends no more whatever its budget is read at what it "
+    "spends: it kills if it is better for that little, and to be better than it for more is no win. "
+    "Refused where no baseline can be compared at that spend. Else undecided. "
     "Ceilings and floors are no baselines. The headline is at the highest budget."
 )
 
@@ -55,6 +58,7 @@ class Verdict:
         cheaper: Baselines that were measured to be as accurate for less.
         refused: Baselines that cannot be compared there.
         why: One line.
+        equal: Whether the baseline that decided was read at the same spend; else it is saturated and spent less.
     """
 
     decision: Decision
@@ -69,6 +73,7 @@ class Verdict:
     cheaper: tuple[str, ...]
     refused: tuple[str, ...]
     why: str
+    equal: bool = True
 
 
 def verdict(
@@ -92,7 +97,8 @@ def verdict(
     point = next(point for point in primary.points if point.budget == budget)
     rivals = {entry.method: entry for entry in others if entry.kind == "baseline"}
     here = [entry for entry in compared if entry.budget == budget and entry.method in rivals]
-    met = [entry for entry in here if entry.difference is not None and entry.accuracies is not None]
+    read = [entry for entry in here if entry.difference is not None and entry.accuracies is not None]
+    met = [entry for entry in read if entry.equal]
     refused = tuple(entry.method for entry in here if entry.outcome == "refused")
     cheaper = tuple(
         name
@@ -106,21 +112,29 @@ def verdict(
         name, difference, p = (
             ("", None, math.nan) if entry is None else (entry.method, entry.difference, entry.adjusted)
         )
+        at, equal = point.spend, entry is None or entry.equal
         return Verdict(
-            decision, primary.method, task, budget, point.spend, name, difference, p, needed, cheaper, refused, why
+            decision, primary.method, task, budget, at, name, difference, p, needed, cheaper, refused, why, equal
         )
 
-    if not met:
-        return made("refused", None, _nowhere(point.spend, [rivals[name] for name in refused]))
-    best = max(met, key=lambda entry: (entry.accuracies or (0.0, 0.0))[1])
-    worse = [entry for entry in met if entry.outcome == "worse"]
+    worse = [entry for entry in read if entry.outcome == "worse"]
     if worse:
-        return made("kill", max(worse, key=lambda entry: (entry.accuracies or (0.0, 0.0))[1]), "a baseline is better")
+        first = max(worse, key=_accuracy)
+        return made("kill", first, "a baseline is better" + ("" if first.equal else f", for less: {first.reason}"))
+    if not met:
+        left = [rivals[entry.method] for entry in here if entry not in met]
+        return made("refused", None, _nowhere(point.spend, left))
+    best = max(met, key=_accuracy)
     if best.outcome == "better" and not cheaper:
         return made("keep", best, "better than the best baseline")
     if best.outcome == "better":
         return made("undecided", best, f"better at equal spend, but as accurate for less: {', '.join(cheaper)}")
     return made("undecided", best, "not told apart from the best baseline", _needed(best, family))
+
+
+def _accuracy(entry: Compared) -> float:
+    """The rival's."""
+    return (entry.accuracies or (0.0, 0.0))[1]
 
 
 def _nowhere(at: float, rivals: Sequence[Measured]) -> str:
@@ -190,8 +204,9 @@ def _part(entry: Verdict, lower: str) -> str:
     if entry.difference is None:
         return f"refused to judge {place}: {entry.why}" + (f", {lower}" if lower else "")
     v = entry.difference
+    where = "at equal spend," if entry.equal else "that spends less, whatever its budget, than its"
     told = (
-        f"{100 * v.value:+.1f} points [{100 * v.low:+.1f}, {100 * v.high:+.1f}] against {entry.rival} at equal spend, "
+        f"{100 * v.value:+.1f} points [{100 * v.low:+.1f}, {100 * v.high:+.1f}] against {entry.rival} {where} "
         f"{whole(entry.spend)} ({v.n} {v.unit}, p = {entry.adjusted:.2g} after Holm{lower and '; ' + lower})"
     )
     if entry.decision in ("keep", "kill"):

@@ -337,3 +337,50 @@ def test_a_ladder_goes_up_in_equal_steps_of_the_logarithm():
     assert ladder(1, 2, 9) == (1, 2)
     with pytest.raises(ConfigError, match="no ladder"):
         ladder(500, 500, 4)
+
+
+# --- methods that spend no more whatever their cap
+
+ONCE = {budget: 100 for budget in (500, 1000, 2000)}
+
+
+def flat(count, of=40, spends=ONCE, name="flat"):
+    return curve(name, {budget: rights(count, of) for budget in spends}, spends)
+
+
+def rising(counts, of=40, name="rising"):
+    return curve(name, {budget: rights(count, of) for budget, count in zip((90, 400, 1600), counts, strict=True)})
+
+
+def test_only_what_stays_the_same_under_a_much_higher_cap_is_saturated():
+    assert flat(10).saturated.spend == 100
+    assert HALF.saturated is None
+    assert curve("one", {500: rights(1, 4)}, {500: 100}).saturated is None, "one cap cannot tell"
+    assert flat(3, spends={1000: 100, 1400: 100}).saturated is None, "nor can two that are near"
+    assert flat(3, spends={1000: 100, 2000: 110}).saturated is None, "10% more is more"
+    assert flat(3, spends={500: 300, 1000: 100, 2000: 100}).saturated is None, "it has spent more than that"
+
+
+def test_a_saturated_method_is_read_at_what_it_spends_and_wins_only_there():
+    better = compare(rising((5, 8, 10)), flat(35), 400, rng=rng())
+    assert better.spends == (400, 100), "it is credited with what it spent"
+    assert better.accuracies == (0.2, 0.875)
+    assert (better.saturated, better.winner) == ("flat", "flat"), "better for less"
+    more = compare(rising((5, 20, 39)), flat(10), 1600, rng=rng())
+    assert (more.spends, more.better, more.winner) == ((1600, 100), "rising", None), "better for more is no win"
+    swapped = compare(flat(10), rising((5, 20, 39)), 1600, rng=rng())
+    assert (swapped.spends, swapped.better, swapped.winner) == ((100, 1600), "rising", None)
+    at_its_own = compare(rising((5, 20, 39)), flat(35), 100, rng=rng())
+    assert at_its_own.saturated is None
+    assert at_its_own.spends == (100, 100)
+    assert at_its_own.winner == "flat"
+
+
+def test_what_was_not_measured_stays_refused():
+    steep = curve("steep", {500: rights(3, 40), 1000: rights(30, 40)}, {500: 80, 1000: 120})
+    assert isinstance(compare(rising((5, 8, 10)), steep, 400, rng=rng()), NotComparable), "it might spend more"
+    assert isinstance(compare(flat(5), flat(30, name="other"), 400, rng=rng()), NotComparable), "neither spends that"
+    assert isinstance(compare(flat(5), flat(30, name="other"), 60, rng=rng()), NotComparable), "nor less"
+    assert isinstance(compare(rising((5, 8, 10)), flat(30), 1700, rng=rng()), NotComparable), "nor is the other there"
+    below = flat(30, spends={500: 380, 1000: 380, 2000: 380})
+    assert isinstance(compare(rising((5, 8, 10)), below, 90, rng=rng()), NotComparable), "no curve goes down by itself"

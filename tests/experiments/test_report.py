@@ -541,3 +541,33 @@ def test_all_mandatory_rows_leave_nothing_missing(tmp_path):
     assert found.missing == ()
     assert "missing" not in found.headline
     assert all(math.isfinite(row.point.spend) for row in found.groups[0].rows)
+
+
+# --- baselines that spend no more whatever their budget
+
+
+def flat(method, accuracy, spend=300.0, n=200, seed=3):
+    """A curve whose every point is the same; the highest caps are far apart."""
+    at = curve(method, (spend,), (accuracy,), n, seed).points[0]
+    points = tuple(at._replace(budget=budget) for budget in (500, 1000, 2000))
+    return Curve(method, tuple(f"p{i}" for i in range(n)), points)
+
+
+def rising(method, accuracies, seed=4):
+    return curve(method, (500, 1000, 2000), accuracies, seed=seed)
+
+
+def test_a_saturated_baseline_that_is_better_for_less_kills():
+    rival = rising("best-of-plans", (0.3, 0.3, 0.3), 5)
+    made = judged([rising("planneal", (0.3, 0.35, 0.4)), flat("direct", 0.9), rival])
+    assert (made.decision, made.rival, made.equal) == ("kill", "direct", False)
+    assert "that spends less, whatever its budget" in headline([made])
+
+
+def test_to_be_better_than_a_saturated_baseline_for_more_keeps_nothing():
+    alone = judged([rising("planneal", (0.7, 0.8, 0.9)), flat("direct", 0.3)])
+    assert alone.decision == "refused"
+    assert "direct for less only" in alone.why
+    rival = rising("best-of-plans", (0.4, 0.4, 0.5), 5)
+    beside = judged([rising("planneal", (0.7, 0.8, 0.9)), flat("direct", 0.3), rival])
+    assert (beside.decision, beside.rival, beside.equal) == ("keep", "best-of-plans", True)
