@@ -16,7 +16,10 @@ from ..families.base import Problem, Split
 from ..families.code.problem import Difficulty as CodeDifficulty
 from ..families.registry import family
 from ..families.relations import BASIC, Kind
+from ..families.schedule.counting import first_order
 from ..families.schedule.drawing import Difficulty as ScheduleDifficulty
+from ..families.schedule.problem import ScheduleGold
+from ..families.schedule.rules import parse_rule
 from ..families.tools.draw import Difficulty as ToolsDifficulty
 
 __all__ = ["DRAWS", "Key", "draw_problem", "problem_of"]
@@ -94,7 +97,22 @@ DRAWS: Mapping[str, Callable[[np.random.Generator, float], Any]] = {
 def problem_of(name: str, key: Key) -> Problem[Any]:
     """The training problem of a family with this key."""
     rng = np.random.default_rng(np.random.SeedSequence((key.difficulty, 11)))
-    return family(name).generate(key.seed, DRAWS[name](rng, key.reach / 100), Split.TRAIN)
+    problem = family(name).generate(key.seed, DRAWS[name](rng, key.reach / 100), Split.TRAIN)
+    return _settled(problem) if name == "schedule" else problem
+
+
+def _settled(problem: Problem[ScheduleGold]) -> Problem[ScheduleGold]:
+    """The same schedule with the first of its orders for gold.
+
+    Which of the orders that keep all rules was hidden cannot be told from the question: what cannot be learnt is no
+    good to train on. The first one, the things tried as they are listed, can be worked out place by place.
+    """
+    gold = problem.gold
+    order = first_order(problem.public.entries, [parse_rule(check) for check in gold.checks])
+    assert order is not None
+    steps = [item for item in gold.plan.split("\n") if not item.startswith("S")]
+    plan = "\n".join([*steps, *(f"S{n}: {name}" for n, name in enumerate(order, start=1))])
+    return problem.model_copy(update={"gold": gold.model_copy(update={"order": order, "plan": plan})})
 
 
 def draw_problem(rng: np.random.Generator, name: str, reach: float = 1.0) -> tuple[Problem[Any], Key]:

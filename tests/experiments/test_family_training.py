@@ -13,6 +13,8 @@ from planneal.decoders.answerer import Answerer
 from planneal.decoders.prompts import PromptSet
 from planneal.experiments.families.base import Split
 from planneal.experiments.families.registry import family
+from planneal.experiments.families.schedule.counting import first_order
+from planneal.experiments.families.schedule.rules import parse_rule
 from planneal.experiments.training.batches import PoolFiles, make_batch
 from planneal.experiments.training.config import DataConfig, load_config
 from planneal.experiments.training.corpus import Node
@@ -338,3 +340,15 @@ def test_a_line_that_is_no_plan_line_is_refused_before_it_is_learnt():
     with pytest.raises(NotationError):
         parse_plan(problem.gold.plan + "\nS9 no colon")
     assert json.loads(json.dumps(Key(1, 2)._asdict())) == {"seed": 1, "difficulty": 2, "reach": 100}
+
+
+def test_a_schedule_is_learnt_with_the_order_that_can_be_worked_out():
+    """The hidden order is one of many and cannot be told; the first one can, and the question stays as it was."""
+    moved = 0
+    for problem in _problems("schedule", 40):
+        made = family("schedule")
+        assert made.grade_plan(problem, problem.gold.plan).right
+        rules = [parse_rule(check) for check in problem.gold.checks]
+        assert problem.gold.order == first_order(problem.public.entries, rules)
+        moved += problem.gold.order != problem.public.entries
+    assert moved > 30

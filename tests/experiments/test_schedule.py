@@ -27,6 +27,7 @@ from planneal.experiments.families.schedule import (
     read_question,
     sentence,
 )
+from planneal.experiments.families.schedule.counting import first_order
 from planneal.experiments.families.schedule.grading import kept, rules_of
 from planneal.experiments.families.schedule.wording import INTROS, QUESTIONS, SENTENCES
 from planneal.planner.acceptance import Greedy
@@ -121,6 +122,14 @@ def test_counting_agrees_with_trying_every_order_for_any_rules(rules):
     """Rules that contradict each other included."""
     expected = sum(kept(order, rules) == len(rules) for order in itertools.permutations("abcde"))
     assert count_orders("abcde", rules) == expected
+
+
+@settings(max_examples=100, deadline=None)
+@given(rule_lists, st.permutations(["a", "b", "c", "d", "e"]))
+def test_the_first_order_is_the_first_of_all_that_keep_the_rules(rules, names):
+    """First as permutations are listed, things in the order in which the question names them."""
+    tried = itertools.permutations(names)
+    assert first_order(names, rules) == next((o for o in tried if kept(o, rules) == len(rules)), None)
 
 
 @settings(max_examples=50, deadline=None)

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from .rules import LAST, Kind, Rule
 
-__all__ = ["count_orders"]
+__all__ = ["count_orders", "first_order"]
 
 
 _FLAGS = 32
@@ -56,6 +56,35 @@ def count_orders(names: Sequence[str], rules: Sequence[Rule]) -> int:
     for place in range(board.size):
         layer = _step(board, place, layer)
     return sum(layer.values())
+
+
+def first_order(names: Sequence[str], rules: Sequence[Rule]) -> tuple[str, ...] | None:
+    """The order that keeps all rules and comes first if at each place the things are tried as they are listed.
+
+    Args:
+        names: The things, as they are listed.
+        rules: The rules.
+
+    Returns:
+        The order; None where no order keeps them all.
+    """
+    board = _board(names, rules)
+    full = (1 << board.size) - 1
+    lost: set[int] = set()
+
+    def ordered(place: int, state: int) -> tuple[int, ...] | None:
+        if place == board.size:
+            return ()
+        if state not in lost:
+            for after in sorted(_step(board, place, {state: 1}), key=lambda after: after & full & ~state):
+                rest = ordered(place + 1, after)
+                if rest is not None:
+                    return ((after & full & ~state).bit_length() - 1, *rest)
+            lost.add(state)
+        return None
+
+    found = ordered(0, 0)
+    return None if found is None else tuple(names[thing] for thing in found)
 
 
 def _board(names: Sequence[str], rules: Sequence[Rule]) -> _Board:
