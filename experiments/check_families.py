@@ -18,16 +18,13 @@ from typing import Any
 
 import numpy as np
 
-from ..planner.acceptance import Greedy
-from ..planner.energy import Anchor, EnergyModel
-from ..planner.kernel import Kernel
+from ..planner.energy import Anchor
 from ..planner.notation import format_plan, parse_plan
-from ..planner.schedules import Constant
 from ..planner.stopping import solved
-from ..proposers import Mixture
 from .comparison import AnyProblem
 from .families.base import LEVELS, Family, Split
 from .families.registry import answer_text, difficulty_of, family, names
+from .judging_kernel import judging_kernel
 
 AnyFamily = Family[Any, Any]
 KEPT = 3
@@ -104,14 +101,7 @@ def without_an_item(rng: np.random.Generator, problem: AnyProblem) -> str | None
 
 async def passes(made: AnyFamily, problem: AnyProblem) -> bool:
     """Whether the gold plan counts as solved under the family's verifiers, with no item failing."""
-    kernel = Kernel(
-        task=made.task(problem.public),
-        proposer=Mixture(None),
-        verifiers=made.verifiers(problem.public),
-        energy=EnergyModel(),
-        rule=Greedy(),
-        schedule=Constant(0.0),
-    )
+    kernel = judging_kernel(made.task(problem.public), made.verifiers(problem.public))
     plan = parse_plan(problem.gold.plan)
     judged = await kernel.judge(plan, Anchor.of(plan))
     failed = any(v.outcome == "fail" for assessment in judged.assessments for v in assessment.verdicts.values())

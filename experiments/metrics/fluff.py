@@ -17,7 +17,8 @@ from ...planner.energy import Anchor, Energy, EnergyModel, difference
 from ...planner.plan import Plan
 from ...planner.task import Task
 from ...planner.values import goal_value
-from ...planner.verifier import VerdictCache, Verifier
+from ...planner.verifier import Verifier
+from ..judging_kernel import judging_kernel
 from ..statistics import Estimate, clustered_ratio
 from ..voting import ballot
 from .probing import Probe
@@ -84,12 +85,10 @@ def judged_energy(task: Task, verifiers: Sequence[Verifier], plan: Plan, model: 
         plan: The plan that sets the anchor, so that an empty slot costs what it would have cost the search.
         model: Weights and constants.
     """
-    cache, anchor = VerdictCache(), Anchor.of(plan)
-    exact = frozenset(verifier.name for verifier in verifiers if verifier.trust == "exact")
+    kernel, anchor = judging_kernel(task, verifiers, model), Anchor.of(plan)
 
-    async def energy(judged: Plan) -> Energy:
-        assessments = [await verifier.assess(task, judged, cache=cache) for verifier in verifiers]
-        return (model or EnergyModel())(judged, assessments, anchor, exact)
+    async def energy(other: Plan) -> Energy:
+        return (await kernel.judge(other, anchor)).energy
 
     return energy
 

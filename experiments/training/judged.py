@@ -8,19 +8,16 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ...decoders.prompts import spaced
-from ...planner.acceptance import Greedy
-from ...planner.energy import Anchor, EnergyModel
-from ...planner.kernel import Kernel
+from ...planner.energy import Anchor
 from ...planner.notation import parse_plan
 from ...planner.plan import Plan
-from ...planner.schedules import Constant
 from ...planner.witnesses import Doubtful, Misplaced, Unused
-from ...proposers import Mixture
 from ...proposers.lm_edits import quoted
 from ...proposers.structural import settle
 from ...proposers.targets import Target, candidates, companions
 from ..families.base import Problem
 from ..families.registry import family
+from ..judging_kernel import judging_kernel
 from .mending import Mending
 
 __all__ = ["Examined", "branch", "examine", "mending"]
@@ -55,14 +52,7 @@ async def examine(problem: Problem[Any], plan: Plan) -> Examined:
     Moves that a broken order asks for are left: trying them is what the search is for, and no model writes them.
     """
     made = family(problem.public.family)
-    kernel = Kernel(
-        task=made.task(problem.public),
-        proposer=Mixture(None),
-        verifiers=made.verifiers(problem.public),
-        energy=EnergyModel(),
-        rule=Greedy(),
-        schedule=Constant(0.0),
-    )
+    kernel = judging_kernel(made.task(problem.public), made.verifiers(problem.public))
     anchor = Anchor.of(plan)
     for _ in range(3):
         judged = await kernel.judge(plan, anchor)
