@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ...decoders.prompts import spaced
+from ...planner.chain import Judged
 from ...planner.energy import Anchor
 from ...planner.notation import parse_plan
 from ...planner.plan import Plan
@@ -20,10 +21,12 @@ from ..families.registry import family
 from ..judging_kernel import judging_kernel
 from .mending import Mending
 
-__all__ = ["Examined", "branch", "examine", "mending"]
+__all__ = ["Examined", "branch", "examine", "mending", "settled"]
 
 _MOST = 3
 """Most problems in one edit prompt."""
+_ROUNDS = 3
+"""Most rounds of structural edits; each may uncover what the next settles."""
 
 
 class Examined(NamedTuple):
@@ -46,23 +49,32 @@ def mending(problem: Problem[Any], plan: Plan) -> Mending:
     return Mending(plan, parse_plan(problem.gold.plan), lists_needs=name in ("tools", "code"), in_turn=name == "code")
 
 
-async def examine(problem: Problem[Any], plan: Plan) -> Examined:
+async def settled(problem: Problem[Any], plan: Plan) -> Judged:
     """Judge a plan, settle what structure alone can settle, and judge it again, as a run would.
 
     Moves that a broken order asks for are left: trying them is what the search is for, and no model writes them.
+
+    Returns:
+        The plan after those edits, with what the family's verifiers say of this very plan.
     """
     made = family(problem.public.family)
     kernel = judging_kernel(made.task(problem.public), made.verifiers(problem.public))
     anchor = Anchor.of(plan)
-    for _ in range(3):
+    for left in range(_ROUNDS, -1, -1):
         judged = await kernel.judge(plan, anchor)
         free = [w for w in judged.witnesses if w.structural and not isinstance(w, Misplaced | Unused)]
-        after, edits = settle(plan, free)
+        plan, edits = settle(plan, free) if left else (plan, [])
         if not edits:
             break
-        plan = after
-    targets = [t for t in candidates(plan, judged.witnesses) if not t.structural and not isinstance(t.witness, Unused)]
-    return Examined(plan, tuple(targets), not judged.witnesses)
+    return judged
+
+
+async def examine(problem: Problem[Any], plan: Plan) -> Examined:
+    """Settle a plan, and list what a model would be asked about the rest."""
+    judged = await settled(problem, plan)
+    found = candidates(judged.plan, judged.witnesses)
+    targets = tuple(t for t in found if not t.structural and not isinstance(t.witness, Unused))
+    return Examined(judged.plan, targets, not judged.witnesses)
 
 
 def _doubts(rng: np.random.Generator, mend: Mending) -> list[Target]:

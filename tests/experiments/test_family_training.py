@@ -189,6 +189,16 @@ def test_edit_branches_are_edits_that_apply_and_name_what_they_answer(name):
     assert made >= 5
 
 
+def test_what_is_said_against_a_settled_plan_is_said_of_that_very_plan():
+    (problem,) = _problems("arithmetic", 1)
+    text = "goal: g [ships]\nS3: [spoons = pigs + beads]\nS4: [ships = spoons + beads]\nS1: [beads = 30]"
+    plan = parse_plan(text + "\nS5: [beads = 30]\nS2: [pigs = beads / 6]")  # all rounds of edits are needed
+    found = asyncio.run(examine(problem, plan))
+    assert [item.id for item in found.plan.items] == ["S1", "S2", "S3", "S4"]
+    assert found.solved
+    assert not found.targets
+
+
 @pytest.mark.parametrize("name", OTHERS)
 def test_answers_follow_a_reworded_plan_and_not_the_question(name):
     rng = np.random.default_rng(4)
