@@ -57,7 +57,8 @@ def probe(
         if not names:
             raise ConfigError(f"--methods {methods!r}: give names with commas between")
         asked = Probing(names, problems, seed, changes, links, path)
-        load = partial(load_model, _model(run), **_endpoint(ctx, _model(run), base_url))
+        name, numbers = _model(run)
+        load = partial(load_model, name, **_endpoint(ctx, name, base_url), **_dtype(name, numbers))
         with Screen(Level.QUIET if quiet or json_ else Level.NORMAL) as screen:
             with Progress(screen, time.monotonic, "plans") as progress:
                 found = asyncio.run(ask(run, asked, load, width=parallel, told=progress.at))
@@ -71,17 +72,23 @@ def probe(
             screen.say(f"written: {found.file}; planneal report {run} shows it")
 
 
-def _model(run: Path) -> str:
-    """The model string of a run."""
+def _model(run: Path) -> tuple[str, str]:
+    """The model string of a run, and what it computed with."""
     import json
 
     from ..experiments.runs.store import Store
 
     with Store.open(run) as store:
         try:
-            return str(json.loads(store.meta["arguments"])["model"])
+            return str(json.loads(store.meta["arguments"])["model"]), store.meta.get("model_numbers", "")
         except (KeyError, TypeError, json.JSONDecodeError):
             raise RunError(f"the run in {run} does not say which model it asked; run it anew") from None
+
+
+def _dtype(name: str, numbers: str) -> dict[str, str]:
+    """A local model is loaded as the run had it."""
+    local = name == "embedded" or name.startswith("hf/")
+    return {"dtype": numbers} if local and numbers else {}
 
 
 def _endpoint(ctx: typer.Context, name: str, base_url: str | None) -> dict[str, Any]:
