@@ -1,4 +1,4 @@
-"""Training problems of every family, easy and hard mixed: always from the `train` half of the seed space.
+"""Training problems of every family, easy and hard mixed: from the `train` half of the seed space unless asked.
 
 Sizes are drawn evenly over what each family's levels span, so that a level's share of the trees does not decide what is
 learnt; held-out structures of `code` and `tools` are no part of the `train` half at all.
@@ -18,7 +18,7 @@ from ..families.registry import family
 from ..families.relations import BASIC, Kind
 from ..families.schedule.counting import first_order
 from ..families.schedule.drawing import Difficulty as ScheduleDifficulty
-from ..families.schedule.problem import ScheduleGold
+from ..families.schedule.problem import ScheduleGold, SchedulePublic
 from ..families.schedule.rules import parse_rule
 from ..families.tools.draw import Difficulty as ToolsDifficulty
 
@@ -94,11 +94,11 @@ DRAWS: Mapping[str, Callable[[np.random.Generator, float], Any]] = {
 """How the difficulty of a training problem is drawn, by family."""
 
 
-def problem_of(name: str, key: Key) -> Problem[Any]:
-    """The training problem of a family with this key."""
+def problem_of(name: str, key: Key, split: Split = Split.TRAIN) -> Problem[Any]:
+    """The problem of a family with this key; one to train on unless the other half of the seed space is asked for."""
     rng = np.random.default_rng(np.random.SeedSequence((key.difficulty, 11)))
-    problem = family(name).generate(key.seed, DRAWS[name](rng, key.reach / 100), Split.TRAIN)
-    return _settled(problem) if name == "schedule" else problem
+    problem = family(name).generate(key.seed, DRAWS[name](rng, key.reach / 100), split)
+    return _settled(problem) if name == "schedule" and split is Split.TRAIN else problem
 
 
 def _settled(problem: Problem[ScheduleGold]) -> Problem[ScheduleGold]:
@@ -107,22 +107,32 @@ def _settled(problem: Problem[ScheduleGold]) -> Problem[ScheduleGold]:
     Which of the orders that keep all rules was hidden cannot be told from the question: what cannot be learnt is no
     good to train on. The first one, the things tried as they are listed, can be worked out place by place.
     """
-    gold = problem.gold
-    order = first_order(problem.public.entries, [parse_rule(check) for check in gold.checks])
+    public, gold = problem.public, problem.gold
+    assert isinstance(public, SchedulePublic)
+    rules = [rule for rule in map(parse_rule, gold.checks) if rule is not None]
+    order = first_order(public.entries, rules)
     assert order is not None
     steps = [item for item in gold.plan.split("\n") if not item.startswith("S")]
     plan = "\n".join([*steps, *(f"S{n}: {name}" for n, name in enumerate(order, start=1))])
     return problem.model_copy(update={"gold": gold.model_copy(update={"order": order, "plan": plan})})
 
 
-def draw_problem(rng: np.random.Generator, name: str, reach: float = 1.0) -> tuple[Problem[Any], Key]:
-    """A training problem, and what brings it back.
+def draw_problem(
+    rng: np.random.Generator, name: str, reach: float = 1.0, split: Split = Split.TRAIN
+) -> tuple[Problem[Any], Key]:
+    """A problem of any difficulty that training draws from, and what brings it back.
 
     A difficulty that leaves a family no room (a schedule's rules may be too many for its things) is drawn anew.
+
+    Args:
+        rng: Source of the draws.
+        name: The family.
+        reach: How much of the span of sizes is open.
+        split: Which half of the seed space.
     """
     while True:
         key = Key(int(rng.integers(2**62)), int(rng.integers(2**31)), round(100 * reach))
         try:
-            return problem_of(name, key), key
+            return problem_of(name, key, split), key
         except (RuntimeError, ValueError):
             continue

@@ -27,6 +27,7 @@ from .lines import Line, Witness, find_witnesses, plan_text
 from .model import Llama
 from .repair import Repairer
 from .sampling import decode
+from .wording import draft_prompt
 
 __all__ = ["evaluate", "final_value", "main", "repair_case"]
 
@@ -117,7 +118,7 @@ def evaluate(model: Llama, tokenizer: Tokenizer, quantities: int, problems: int,
     drawn = [generate(FIRST_SEED + i, Difficulty(quantities=quantities), Split.EVAL) for i in range(problems)]
     rng = np.random.default_rng(quantities)
     questions = [problem.public.question for problem in drawn]
-    drafts = run([f"{question}\nplan:\n" for question in questions], 400)
+    drafts = run([draft_prompt(problem) for problem in drawn], 400)
     grades = [grade_plan(problem.gold, text) for problem, text in zip(drawn, drafts, strict=True)]
     direct = run([f"{question}\nanswer:\n" for question in questions], 400)
     plans = [plan_text(problem.public.target, gold_lines(problem)) for problem in drawn]

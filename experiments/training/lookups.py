@@ -24,6 +24,7 @@ from .batches import load_tokenizer
 from .evaluate import FIRST_SEED
 from .lines import draft_text
 from .model import Llama, ModelShape
+from .wording import draft_prompt
 
 __all__ = ["kinds", "lookups", "main"]
 
@@ -55,7 +56,7 @@ def lookups(model: Llama, tokenizer: Tokenizer, quantities: int, problems: int) 
     hits: dict[str, list[bool]] = defaultdict(list)
     for index in range(problems):
         problem = generate(FIRST_SEED + index, Difficulty(quantities=quantities), Split.EVAL)
-        prompt = tokenizer.encode(problem.public.question + "\nplan:\n").ids
+        prompt = tokenizer.encode(draft_prompt(problem)).ids
         draft = tokenizer.encode(draft_text(problem.public.target, problem.gold.relations)).ids
         ids = torch.tensor([prompt + draft])
         size = ids.shape[1]

@@ -21,6 +21,7 @@ from .model import Llama
 from .pools import Drafted
 from .repair import Repairer
 from .sampling import decode
+from .wording import draft_prompt
 
 __all__ = ["sample_drafts", "sample_plans"]
 
@@ -54,7 +55,7 @@ def sample_drafts(
         for start in range(0, options.others, options.batch):
             drawn = [draw_problem(rng, name, data.reach) for _ in range(min(options.batch, options.others - start))]
             drawn.sort(key=lambda pair: len(pair[0].public.question))
-            prompts = [f"{problem.public.question}\nplan:\n" for problem, _ in drawn]
+            prompts = [draft_prompt(problem) for problem, _ in drawn]
             for half, temperature in ((0, 0.0), (1, options.temperature)):
                 texts = decode(model, tokenizer, prompts[half::2], _LONGEST, temperature, seed + start)
                 found += [Drafted(name, key, text) for (_, key), text in zip(drawn[half::2], texts, strict=True)]
@@ -87,7 +88,7 @@ def sample_plans(
         drawn = [_drawn(rng, data) for _ in range(count)]
         drawn.sort(key=lambda pair: pair[1].quantities)
         problems = [generate(s, d, Split.TRAIN) for s, d in drawn]
-        prompts = [problem.public.question + "\nplan:\n" for problem in problems]
+        prompts = [draft_prompt(problem) for problem in problems]
         for temperature in (0.0, options.temperature):
             plans = decode(model, tokenizer, prompts, 220, temperature, seed + start)
             for (number, difficulty), problem, plan in zip(drawn, problems, plans, strict=True):

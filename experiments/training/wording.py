@@ -12,7 +12,15 @@ from ...planner.plan import Plan
 from ..families.base import Problem
 from ..families.registry import answer_text, family
 
-__all__ = ["constraint_lines", "draft_text", "implied_answer", "observed_text", "plan_block", "uncited"]
+__all__ = [
+    "constraint_lines",
+    "draft_prompt",
+    "draft_text",
+    "implied_answer",
+    "observed_text",
+    "plan_block",
+    "uncited",
+]
 
 _CITATION = re.compile(r"[ ]*\[(?:[CIS][0-9]+(?:, )?)+\]$", re.MULTILINE)
 _COMMENT = re.compile(r"[ ]+#[ ]*\[[^\]\n]*\]$", re.MULTILINE)
@@ -20,6 +28,11 @@ _NEEDS = re.compile(r"[ ]<-[^\n]*$", re.MULTILINE)
 _LOCK = re.compile(r"^([CIS][0-9]+)!:", re.MULTILINE)
 _DERIVED_NEEDS = frozenset({"schedule", "countdown"})
 """Families whose needs structural edits fill in: drafts leave them out, which is shorter."""
+
+
+def draft_prompt(problem: Problem[Any]) -> str:
+    """The prompt of the draft role."""
+    return f"{problem.public.question}\nplan:\n"
 
 
 def plan_block(plan: Plan) -> str:

@@ -362,3 +362,15 @@ def test_a_schedule_is_learnt_with_the_order_that_can_be_worked_out():
         assert problem.gold.order == first_order(problem.public.entries, rules)
         moved += problem.gold.order != problem.public.entries
     assert moved > 30
+
+
+def test_a_schedule_to_measure_on_keeps_its_own_order():
+    rng = np.random.default_rng(5)
+    other = 0
+    for _ in range(8):
+        problem, key = draw_problem(rng, "schedule", split=Split.EVAL)
+        assert problem == problem_of("schedule", key, Split.EVAL)
+        assert Split.EVAL in problem.public.id
+        rules = [parse_rule(check) for check in problem.gold.checks]
+        other += problem.gold.order != first_order(problem.public.entries, rules)
+    assert other > 0

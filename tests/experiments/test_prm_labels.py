@@ -17,8 +17,8 @@ from planneal.experiments.families.countdown_rules import Results, Rules, step_o
 from planneal.experiments.families.hands import hand_of
 from planneal.experiments.families.registry import family, names
 from planneal.experiments.families.schedule.rules import parse_rule
+from planneal.experiments.training.draws import draw_problem
 from planneal.experiments.training.faults import reworded
-from planneal.experiments.training.prm.drafts import draw
 from planneal.experiments.training.prm.labels import aligned, label
 from planneal.experiments.training.prm.negatives import hard_negative, misread
 from planneal.experiments.training.prm.places import can_be_kept, faultless_places
@@ -51,7 +51,7 @@ def test_a_plan_that_the_grader_refuses_for_what_it_states_has_a_wrong_item_and_
     rng = np.random.default_rng(3)
     refused = 0
     for _ in range(8):
-        problem = draw(rng, name, Split.TRAIN)
+        problem = draw_problem(rng, name)[0]
         plan = misread(rng, problem) if name == "schedule" else reworded(rng, problem)
         if plan is None:
             continue
@@ -208,7 +208,7 @@ def test_hard_negatives_are_wrong_and_mostly_not_named():
         rng = np.random.default_rng(4)
         made = []
         for _ in range(6):
-            problem = draw(rng, name, Split.TRAIN)
+            problem = draw_problem(rng, name)[0]
             seen = await hard_negative(rng, problem)
             if seen is not None:
                 wrong = {i for i, right in label(problem, seen.plan).items() if not right}

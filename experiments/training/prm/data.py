@@ -17,10 +17,11 @@ import torch
 from ....planner.notation import parse_plan
 from ...families.base import Split
 from ..batches import load_tokenizer
+from ..draws import draw_problem
 from ..export import load_exported
 from ..model import Llama
 from .config import PrmConfig
-from .drafts import Row, drafts_of, draw, judged_draft, row_of
+from .drafts import Row, drafts_of, judged_draft, row_of
 from .negatives import hard_negative
 
 __all__ = ["Chunk", "Part", "make_chunk", "make_rows", "read_rows"]
@@ -77,7 +78,7 @@ def chunk_rows(config: PrmConfig, model: str, chunk: Chunk) -> list[Row]:
     seeds = (config.seed, _PARTS.index(chunk.part), sum(map(ord, chunk.family)), chunk.number)
     rng = np.random.default_rng(np.random.SeedSequence(seeds))
     split = Split.EVAL if chunk.part == "eval" else Split.TRAIN
-    problems = [draw(rng, chunk.family, split) for _ in range(chunk.size)]
+    problems = [draw_problem(rng, chunk.family, split=split)[0] for _ in range(chunk.size)]
     drafter, tokenizer = _language_model(model, chunk.part != "eval"), load_tokenizer(model)
     texts = [
         (origin, drafts_of(drafter, tokenizer, problems, config.longest, heat, int(rng.integers(2**31))))

@@ -5,21 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-import numpy as np
 from tokenizers import Tokenizer
 
 from ....planner.plan import Plan
 from ....proposers.draft import read_draft
 from ....verifiers.prm import Render, rendered
-from ...families.base import Problem, Split
+from ...families.base import Problem
 from ...families.registry import family
-from ..draws import DRAWS
 from ..model import Llama
 from ..sampling import decode
+from ..wording import draft_prompt
 from .labels import label
 from .seen import see
 
-__all__ = ["UNLABELLED", "Row", "draft_prompt", "drafts_of", "draw", "judged_draft", "row_of"]
+__all__ = ["UNLABELLED", "Row", "drafts_of", "judged_draft", "row_of"]
 
 UNLABELLED = -100
 """The label of a step that is not learnt; what the cross-entropy of torch, and TRL with it, passes over."""
@@ -59,24 +58,6 @@ class Row(NamedTuple):
         """A row from its JSON form."""
         plain: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in raw.items()}
         return cls(**plain)
-
-
-def draw(rng: np.random.Generator, name: str, split: Split) -> Problem[Any]:
-    """A problem of any difficulty that training draws from, of either half of the seed space.
-
-    A difficulty that leaves a family no room is drawn anew.
-    """
-    while True:
-        difficulty, seed = DRAWS[name](rng, 1.0), int(rng.integers(2**62))
-        try:
-            return family(name).generate(seed, difficulty, split)
-        except (RuntimeError, ValueError):
-            continue
-
-
-def draft_prompt(problem: Problem[Any]) -> str:
-    """The prompt of the draft role."""
-    return f"{problem.public.question}\nplan:\n"
 
 
 def drafts_of(
