@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import copy
 import itertools
-import json
 import time
 from collections import deque
 from collections.abc import Generator
@@ -29,29 +28,17 @@ from .muon import Muon
 from .onpolicy import sample_drafts, sample_plans
 from .packing import Batch
 from .pools import judge_drafts, spoilt_pool
+from .running import Resumable, learning_rate, tensors
 from .tokenizer import save_tokenizer, train_tokenizer
 from .transplant import transplant
 
-__all__ = ["Run", "learning_rate", "main"]
+__all__ = ["Run", "main"]
 
 _AHEAD = 3
 """Batches that are prepared ahead."""
 
 
-def learning_rate(progress: float, step: int, warmup: int, decay: float) -> float:
-    """Share of the peak rate: linear warm-up, constant, then linear to zero over the last `decay` of the run."""
-    rise = min(1.0, (step + 1) / max(1, warmup))
-    return rise * min(1.0, max(0.0, 1.0 - progress) / decay)
-
-
-def _tensors(batch: Batch) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-    hidden = ~torch.from_numpy(batch.mask)
-    mask = torch.zeros(hidden.shape, dtype=torch.bfloat16).masked_fill_(hidden, float("-inf"))
-    ids, positions, labels = (torch.from_numpy(a).long() for a in (batch.ids, batch.positions, batch.labels))
-    return ids, positions, mask[:, None], labels, torch.from_numpy(batch.weights)
-
-
-class Run:
+class Run(Resumable):
     """A training run: the model, its optimisers, and how much of the budget is spent.
 
     Args:
@@ -60,8 +47,8 @@ class Run:
     """
 
     def __init__(self, config: RunConfig, root: Path) -> None:
+        super().__init__(root / config.name, config.minutes, config.steps)
         self.config = config
-        self.folder = root / config.name
         self.folder.mkdir(parents=True, exist_ok=True)
         if not (self.folder / "tokenizer.json").exists():
             tokenizer = train_tokenizer(config.seed, config.tokenizer_problems, config.vocabulary, config.families)
@@ -78,21 +65,9 @@ class Run:
             Muon(matrices, lr=config.optim.muon_lr, weight_decay=config.optim.weight_decay),
             torch.optim.AdamW(others, lr=config.optim.adam_lr, betas=(0.9, 0.95), weight_decay=0.0),
         ]
-        self.step = 0
-        self.seconds = 0.0
         self.tokens = 0
         self.sampled = 0
         self._load()
-
-    @property
-    def checkpoint(self) -> Path:
-        """Where the last checkpoint lies."""
-        return self.folder / "checkpoint.pt"
-
-    @property
-    def progress(self) -> float:
-        """The spent share of the budget, in [0, 1]."""
-        return min(1.0, max(self.seconds / 60 / self.config.minutes, self.step / self.config.steps))
 
     @property
     def pools(self) -> PoolFiles:
@@ -107,13 +82,12 @@ class Run:
         )
 
     def _load(self) -> None:
-        if not self.checkpoint.exists():
+        state = self._resumed()
+        if state is None:
             return
-        state = torch.load(self.checkpoint, weights_only=True)
         self.model.load_state_dict(state["model"])
         for optimiser, saved in zip(self.optimisers, state["optimisers"], strict=True):
             optimiser.load_state_dict(saved)
-        self.step, self.seconds = state["step"], state["seconds"]
         self.tokens, self.sampled = state["tokens"], state["sampled"]
 
     def save(self) -> None:
@@ -125,19 +99,10 @@ class Run:
             "version": self.config.version,
             "families": list(self.config.families),
             "quantities": list(self.config.quantities),
-            "step": self.step,
-            "seconds": self.seconds,
             "tokens": self.tokens,
             "sampled": self.sampled,
         }
-        partial = self.checkpoint.with_suffix(".partial")
-        torch.save(state, partial)
-        partial.replace(self.checkpoint)
-
-    def log(self, record: dict[str, Any]) -> None:
-        """Append a record to the run's metrics."""
-        with (self.folder / "metrics.jsonl").open("a", encoding="utf-8") as file:
-            file.write(json.dumps(record) + "\n")
+        self._write(state)
 
     def sample(self) -> None:
         """Sample plans with the present weights, for the rest of the run."""
@@ -237,7 +202,7 @@ class Run:
 
     def _update(self, forward: Any, batch: Batch) -> Tensor:
         """One step; returns the mean loss of the targets in nats, the question left out."""
-        ids, positions, mask, labels, weights = _tensors(batch)
+        ids, positions, mask, labels, weights = tensors(batch)
         with torch.autocast("cpu", dtype=torch.bfloat16):
             losses = forward(ids, positions, mask, labels)
         total = (losses * weights).sum() / weights.sum()

@@ -38,7 +38,7 @@ from planneal.experiments.training.prm.negatives import hard_negative
 from planneal.experiments.training.prm.packed import batch_of, shelve, trees_of
 from planneal.experiments.training.prm.pipeline import Where, make
 from planneal.experiments.training.prm.spoken import line_ids, spoken
-from planneal.experiments.training.prm.train import Training, rate
+from planneal.experiments.training.prm.train import Training
 from planneal.planner.errors import CalibrationError, ConfigError
 from planneal.planner.notation import format_plan, parse_plan
 from planneal.verifiers.prm import PRMVerifier, rendered
@@ -202,12 +202,6 @@ def test_batches_are_a_function_of_seed_and_step_and_end_on_drafts(encoded, tiny
     drafts = sum(row.drafted for row in encoded)
     assert drafts < len(encoded)
     assert plans == [len(encoded)] * 6 + [drafts] * 2
-
-
-def test_the_rate_rises_and_falls():
-    assert rate(0.0, 0, 10) == pytest.approx(0.1)
-    assert rate(0.5, 100, 10) == pytest.approx(0.5)
-    assert rate(1.0, 100, 10) == 0.0
 
 
 def test_what_is_exported_loads_as_any_reward_model_and_scores_as_it_was_trained(tiny, encoded, tokenizer, tmp_path):

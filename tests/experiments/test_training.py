@@ -23,9 +23,10 @@ from planneal.experiments.training.export import export, load_exported
 from planneal.experiments.training.model import Llama, ModelShape
 from planneal.experiments.training.muon import orthogonalise
 from planneal.experiments.training.packing import flatten, pack
+from planneal.experiments.training.running import learning_rate
 from planneal.experiments.training.sampling import decode
 from planneal.experiments.training.tokenizer import special_ids
-from planneal.experiments.training.train import Run, learning_rate
+from planneal.experiments.training.train import Run
 
 TINY = RunConfig(
     name="tiny",
@@ -239,3 +240,9 @@ def test_schedule_rises_holds_and_falls_to_zero():
     assert rates[-1] == 0.0
     assert all(a >= b for a, b in pairwise(rates[10:]))
     assert math.isclose(rates[75], 0.5)
+
+
+def test_a_schedule_without_a_plateau_falls_from_the_end_of_the_warm_up():
+    assert learning_rate(0.0, 0, 10) == pytest.approx(0.1)
+    assert learning_rate(0.5, 100, 10) == pytest.approx(0.5)
+    assert learning_rate(1.0, 100, 10) == 0.0

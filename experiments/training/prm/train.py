@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -11,19 +10,15 @@ from typing import Any
 import numpy as np
 import torch
 
+from ..running import Resumable, learning_rate, tensors
 from .classifier import Encoded, Judge
 from .config import PrmConfig
 from .packed import Shelf, batch_of, shelve
 
-__all__ = ["Training", "rate"]
+__all__ = ["Training"]
 
 
-def rate(progress: float, step: int, warmup: int) -> float:
-    """Share of the peak rate: linear warm-up, then linear to zero at the end of the run."""
-    return min(1.0, (step + 1) / max(1, warmup)) * max(0.0, 1.0 - progress)
-
-
-class Training:
+class Training(Resumable):
     """A training run: the model, its optimiser, and how much of the budget is spent.
 
     Args:
@@ -36,40 +31,21 @@ class Training:
     def __init__(
         self, config: PrmConfig, folder: Path, model: Judge, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        self.config, self.folder, self.model, self._clock = config, folder, model, clock
+        super().__init__(folder, config.minutes, config.steps)
+        self.config, self.model, self._clock = config, model, clock
         self._forward: Any = torch.compile(model, dynamic=False) if config.compile else model
         matrices = [p for p in model.parameters() if p.ndim == 2]
         others = [p for p in model.parameters() if p.ndim != 2]
         groups = [{"params": matrices, "weight_decay": config.weight_decay}, {"params": others, "weight_decay": 0.0}]
         self.optimiser = torch.optim.AdamW(groups, lr=config.rate, betas=(0.9, 0.95))
-        self.step, self.seconds = 0, 0.0
-        if self.checkpoint.exists():
-            state = torch.load(self.checkpoint, weights_only=True)
+        state = self._resumed()
+        if state is not None:
             model.load_state_dict(state["model"])
             self.optimiser.load_state_dict(state["optimiser"])
-            self.step, self.seconds = state["step"], state["seconds"]
-
-    @property
-    def checkpoint(self) -> Path:
-        """Where the last checkpoint lies."""
-        return self.folder / "checkpoint.pt"
-
-    @property
-    def progress(self) -> float:
-        """The spent share of the budget, in [0, 1]."""
-        return min(1.0, max(self.seconds / 60 / self.config.minutes, self.step / self.config.steps))
 
     def save(self) -> None:
         """Write a checkpoint; a kill while writing leaves the one before it."""
-        state = {
-            "model": self.model.state_dict(),
-            "optimiser": self.optimiser.state_dict(),
-            "step": self.step,
-            "seconds": self.seconds,
-        }
-        partial = self.checkpoint.with_suffix(".partial")
-        torch.save(state, partial)
-        partial.replace(self.checkpoint)
+        self._write({"model": self.model.state_dict(), "optimiser": self.optimiser.state_dict()})
 
     def train(self, rows: Sequence[Encoded], stop: int | None = None) -> None:
         """Train to the end of the budget, or to a step.
@@ -102,9 +78,7 @@ class Training:
     def _update(self, shelves: Sequence[Shelf]) -> float:
         """One step; returns its mean loss in nats per labelled item."""
         batch = batch_of(shelves, self.config.seed, self.step, 0)
-        ids, positions, labels = (torch.from_numpy(part).long() for part in (batch.ids, batch.positions, batch.labels))
-        hidden, weights = ~torch.from_numpy(batch.mask), torch.from_numpy(batch.weights)
-        mask = torch.zeros(hidden.shape, dtype=torch.bfloat16).masked_fill_(hidden, float("-inf"))[:, None]
+        ids, positions, mask, labels, weights = tensors(batch)
         with torch.autocast("cpu", dtype=torch.bfloat16):
             logits = self._forward(ids, positions, mask)
         losses = torch.nn.functional.cross_entropy(logits.float().flatten(0, 1), labels.flatten(), reduction="none")
@@ -112,12 +86,11 @@ class Training:
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip)
         for group in self.optimiser.param_groups:
-            group["lr"] = self.config.rate * rate(self.progress, self.step, self.config.warmup)
+            group["lr"] = self.config.rate * learning_rate(self.progress, self.step, self.config.warmup)
         self.optimiser.step()
         self.optimiser.zero_grad(set_to_none=True)
         return float(loss.detach())
 
     def _log(self, losses: Sequence[float]) -> None:
-        record = {"step": self.step, "loss": round(float(np.mean(losses)), 5), "minutes": round(self.seconds / 60, 3)}
-        with (self.folder / "metrics.jsonl").open("a", encoding="utf-8") as file:
-            file.write(json.dumps(record) + "\n")
+        loss = round(float(np.mean(losses)), 5)
+        self.log({"step": self.step, "loss": loss, "minutes": round(self.seconds / 60, 3)})
