@@ -20,7 +20,7 @@ from typing import Literal
 from ..planner.errors import PlanError
 from ..planner.notation import parse_plan
 from ..planner.plan import Plan
-from ..proposers.structural import apply_all, tidy
+from ..proposers import structural
 from .comparison import AnyProblem, Graded, MethodRow
 from .families.registry import family
 from .training.judged import examine, mending
@@ -42,7 +42,7 @@ def _read(text: object) -> Plan | None:
 def tidied(text: object) -> Plan | None:
     """A plan in notation after the structural edits that order and link it; None where there is none."""
     plan = _read(text)
-    return None if plan is None else apply_all(plan, tidy(plan))[0]
+    return None if plan is None else structural.tidied(plan)
 
 
 def valid(problem: AnyProblem, plan: Plan | None) -> bool:

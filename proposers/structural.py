@@ -145,6 +145,11 @@ def apply_all(plan: Plan, edits: Sequence[SimpleEdit]) -> tuple[Plan, list[Simpl
     return plan, done
 
 
+def tidied(plan: Plan) -> Plan:
+    """The plan with its own subgoals ordered and linked, see :func:`tidy`."""
+    return apply_all(plan, tidy(plan))[0]
+
+
 def _definers(plan: Plan, item_id: str) -> list[str]:
     """The subgoals whose symbols an item uses; of rivals those already listed, else the first."""
     item, known = plan[item_id], links(plan).definers

@@ -13,7 +13,7 @@ import numpy as np
 from ...planner.errors import PlanError
 from ...planner.notation import format_plan, parse_plan
 from ...planner.plan import Plan
-from ...proposers.structural import apply_all, tidy
+from ...proposers.structural import tidied
 from ..families.base import Problem
 from .corpus import Node
 from .faults import reworded
@@ -86,7 +86,7 @@ def followed_tree(rng: np.random.Generator, problem: Problem[Any]) -> Node:
         plan = reworded(rng, problem, int(rng.choice((1, 2), p=(0.75, 0.25))))
         if plan is None or len(root.children) == 2:
             continue
-        plan = apply_all(plan, tidy(plan))[0]
+        plan = tidied(plan)
         if rng.random() < 0.4:
             plan = renumbered(rng, plan)
         try:

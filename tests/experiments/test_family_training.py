@@ -39,7 +39,7 @@ from planneal.planner.edits import apply
 from planneal.planner.errors import ConfigError, PlanError
 from planneal.planner.notation import NotationError, format_plan, parse_edit, parse_plan
 from planneal.proposers.draft import read_draft
-from planneal.proposers.structural import apply_all, tidy
+from planneal.proposers.structural import tidied
 from planneal.testing import ScriptedModel
 from tokenizers import Tokenizer
 
@@ -73,7 +73,7 @@ def test_the_draft_that_is_taught_is_a_right_plan_once_a_run_has_read_and_tidied
     made = family(name)
     for problem in _problems(name):
         plan = read_draft(made.task(problem.public), draft_text(problem)).plan
-        assert made.grade_plan(problem, format_plan(apply_all(plan, tidy(plan))[0])).right
+        assert made.grade_plan(problem, format_plan(tidied(plan))).right
 
 
 @pytest.mark.parametrize("name", OTHERS)
@@ -141,7 +141,7 @@ def test_gold_edits_make_a_spoilt_plan_right_and_without_them_most_are_not(name)
             if not edits:
                 break
             plan = apply(plan, parse_edit(edits[0].line.replace("[ ", "["), plan=plan))
-        ordered = apply_all(plan, tidy(plan))[0]  # what a run does without a model
+        ordered = tidied(plan)  # what a run does without a model
         right += made.grade_plan(problem, format_plan(ordered)).right or name == "schedule"
     assert total >= 10
     assert wrong >= total / 3
