@@ -65,7 +65,7 @@ class Answerer:
     def observing(self, observe: Observe | None) -> Answerer:
         """Shows the answer what this says of a plan; gives itself back."""
         # Budgets ask what an answer to each plan may cost, so the plans of late are remembered.
-        self._observed = lru_cache(maxsize=64)(lambda task, plan: _lines(observe, task, plan))
+        self._observed = lru_cache(maxsize=64)(lambda task, plan: observed_lines(observe, task, plan))
         return self
 
     def request(
@@ -142,8 +142,8 @@ class Answerer:
             kept = "" if cut_off else sound_start(plan, answer.text)
 
 
-def _lines(observe: Observe | None, task: Task, plan: Plan) -> str:
-    """Observations as a prompt shows them, ``S1 -> id 14, amount 40``, in plan order."""
+def observed_lines(observe: Observe | None, task: Task, plan: Plan) -> str:
+    """Observations as a prompt shows them, ``S1 -> id 14, amount 40``, in plan order; empty where there are none."""
     if observe is None:
         return ""
     try:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from typing import Any
 
+from ...decoders.answerer import observed_lines
 from ...decoders.prompts import spaced
 from ...planner.notation import format_plan
 from ...planner.plan import Plan
@@ -88,9 +88,5 @@ def uncited(text: str) -> str:
 def observed_text(problem: Problem[Any], plan: Plan) -> str:
     """What carrying a plan out gives, as answer prompts show it; empty where a plan's items do nothing."""
     made = family(problem.public.family)
-    observe = made.observe(problem.public)
-    if observe is None:
-        return ""
-    found: Mapping[str, str] = observe(made.task(problem.public), plan)
-    shown = "\n".join(f"{i} -> {' '.join(str(found[i]).split())}" for i in plan.by_id if i in found)
+    shown = observed_lines(made.observe(problem.public), made.task(problem.public), plan)
     return f"results:\n{shown}\n" if shown else ""
