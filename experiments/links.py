@@ -22,7 +22,7 @@ from ..parts import ProposerFactory
 from ..pipeline import Pipeline, default_proposer
 from ..planner.edits import SimpleEdit
 from ..planner.errors import NotationError
-from ..planner.ledger import Budget, Usage
+from ..planner.ledger import Usage
 from ..planner.notation import format_plan, parse_edit
 from ..planner.plan import Plan
 from ..planner.proposal import Proposal, Proposer, ProposerState, View
@@ -37,9 +37,8 @@ from ..proposers.targets import Target
 from ..settings import Settings
 from .comparison import AnyProblem
 from .families.registry import family
-from .methods import Answered, Case, Method, Planneal
+from .methods import Case, Planneal, controls
 from .methods.asking import Seat
-from .methods.plans import answer_from
 from .training.judged import mending
 
 __all__ = ["SUBSTITUTES", "FromPlan", "GoldDrafter", "GoldWriter", "Oracle", "PlacedGold", "substituted"]
@@ -49,7 +48,7 @@ END = ""
 """The place after the last item."""
 
 
-class FromPlan(Method):
+class FromPlan(controls.FromPlan):
     """One answer from a given plan, decoded as planneal decodes it: what the last link makes of this plan.
 
     Args:
@@ -59,15 +58,12 @@ class FromPlan(Method):
     """
 
     def __init__(self, plan: Plan, settings: Settings | None = None, name: str = "answer from a plan") -> None:
+        super().__init__(settings)
         self.name = name
         self.plan = plan
-        self.settings = settings or Settings()
 
-    async def answer(self, case: Case, model: LanguageModel, budget: Budget, rng: np.random.Generator) -> Answered:
-        """Decodes until an answer is faithful or attempts run out."""
-        seat = Seat(model, budget)
-        value, text = await answer_from(seat, case, self.plan, self.settings, rng)
-        return Answered(value, seat.ledger, text=text, plan=format_plan(self.plan), stop=seat.stop or "done")
+    async def _plan(self, case: Case, seat: Seat, rng: np.random.Generator) -> Plan:
+        return self.plan
 
 
 class GoldDrafter(Drafter):
