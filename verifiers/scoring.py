@@ -58,16 +58,27 @@ def checked(scores: Sequence[float] | Scores, labels: Sequence[bool] | Labels) -
 def auroc(scores: Sequence[float] | Scores, labels: Sequence[bool] | Labels) -> float:
     """Probability that a right item scores above a wrong one, ties counting half; NaN where all labels are equal.
 
-    The Mann-Whitney statistic over mid-ranks.
+    Raises:
+        ValueError: Different lengths, nothing, or a score outside [0, 1].
     """
-    s, y = checked(scores, labels)
-    right, wrong = int(y.sum()), int((~y).sum())
-    if not right or not wrong:
+    return separation(*checked(scores, labels))
+
+
+def separation(values: Scores, right: Labels) -> float:
+    r""":func:`auroc` of values of any range: :math:`U / (n_1 n_0)` with the Mann-Whitney statistic over mid-ranks.
+
+    Hanley & McNeil 1982; NaN where all labels are equal.
+
+    Args:
+        values: The scores, higher is better; none may be NaN.
+        right: Whether each is one of a right item; the same shape ``(n,)``.
+    """
+    hits, misses = int(right.sum()), int((~right).sum())
+    if not hits or not misses:
         return math.nan
-    values, inverse, counts = np.unique(s, return_inverse=True, return_counts=True)
-    del values
+    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
     ranks = (np.cumsum(counts) - (counts - 1) / 2)[inverse]
-    return float((ranks[y].sum() - right * (right + 1) / 2) / (right * wrong))
+    return float((ranks[right].sum() - hits * (hits + 1) / 2) / (hits * misses))
 
 
 def calibration_error(scores: Sequence[float] | Scores, labels: Sequence[bool] | Labels, bins: int = 10) -> float:
@@ -115,4 +126,4 @@ def bootstrap(
     return Interval(float(low), float(high))
 
 
-__all__ = ["Interval", "auroc", "bootstrap", "calibration_error", "checked", "wilson"]
+__all__ = ["Interval", "auroc", "bootstrap", "calibration_error", "checked", "separation", "wilson"]

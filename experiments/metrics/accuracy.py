@@ -12,7 +12,7 @@ With *n* attempts at a problem of which *c* are right, and *k* drawn from them w
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 
 import numpy as np
 
@@ -59,11 +59,18 @@ def flip(n: int, c: int) -> float:
     return c * (n - c) / math.comb(n, 2)
 
 
-def _per_problem(rights: Sequence[bool], problems: Sequence[Hashable]) -> list[tuple[int, int]]:
-    """Attempts and right ones by problem, in order of first appearance."""
+def _mean(
+    of: Callable[[int, int], float],
+    rights: Sequence[bool],
+    problems: Sequence[Hashable],
+    rng: np.random.Generator,
+    draws: int,
+) -> Estimate:
+    """Mean over problems of a number of its attempts and the right ones among them."""
     if len(rights) != len(problems):
         raise ValueError(f"{len(rights)} outcomes of {len(problems)} problems: one each is needed")
-    return [(len(rows), sum(bool(rights[i]) for i in rows)) for rows in by_cluster(problems)]
+    found = [of(len(rows), sum(bool(rights[i]) for i in rows)) for rows in by_cluster(problems)]
+    return clustered_mean(found, range(len(found)), rng=rng, draws=draws)
 
 
 def accuracy(
@@ -85,8 +92,7 @@ def mean_pass_at_k(
     Raises:
         ValueError: A problem has fewer than k attempts.
     """
-    found = [pass_at_k(n, c, k) for n, c in _per_problem(rights, problems)]
-    return clustered_mean(found, range(len(found)), rng=rng, draws=draws)
+    return _mean(lambda n, c: pass_at_k(n, c, k), rights, problems, rng, draws)
 
 
 def mean_pass_hat_k(
@@ -97,8 +103,7 @@ def mean_pass_hat_k(
     Raises:
         ValueError: A problem has fewer than k attempts.
     """
-    found = [pass_hat_k(n, c, k) for n, c in _per_problem(rights, problems)]
-    return clustered_mean(found, range(len(found)), rng=rng, draws=draws)
+    return _mean(lambda n, c: pass_hat_k(n, c, k), rights, problems, rng, draws)
 
 
 def flip_rate(
@@ -109,8 +114,7 @@ def flip_rate(
     Raises:
         ValueError: A problem has a single attempt.
     """
-    found = [flip(n, c) for n, c in _per_problem(rights, problems)]
-    return clustered_mean(found, range(len(found)), rng=rng, draws=draws)
+    return _mean(flip, rights, problems, rng, draws)
 
 
 __all__ = ["accuracy", "flip", "flip_rate", "mean_pass_at_k", "mean_pass_hat_k", "pass_at_k", "pass_hat_k"]

@@ -11,6 +11,7 @@ from ...planner.errors import ConfigError
 from ..matching import Axis, Comparison, Curve, NotComparable, compare, in_family, spend
 from ..methods.registry import METHODS
 from ..statistics import clustered_mean, wilson
+from .links import top
 from .loading import Tried, stream
 from .records import Compared, Cost, Measured, Outcome, Point, Row, Value
 
@@ -205,9 +206,7 @@ def costs(rows: Sequence[Tried], methods: Sequence[str], weight: float) -> tuple
     """
     made = []
     for method in methods:
-        own = [row for row in rows if row.method == method]
-        budget = max(row.budget for row in own)
-        own = [row for row in own if row.budget == budget]
+        own = top(rows, method)
         roles = sorted({role for row in own for role in row.ledger})
         used = {
             r: float(np.mean([spend(row.ledger[r], weight) if r in row.ledger else 0.0 for row in own])) for r in roles
@@ -215,7 +214,7 @@ def costs(rows: Sequence[Tried], methods: Sequence[str], weight: float) -> tuple
         made.append(
             Cost(
                 method=method,
-                budget=budget,
+                budget=own[0].budget,
                 tokens=used,
                 rejected=float(np.mean([row.spent.rejected_tokens for row in own])),
                 calls=float(np.mean([row.spent.calls + row.spent.retries for row in own])),

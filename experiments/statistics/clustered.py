@@ -14,7 +14,7 @@ expanded percentile interval, Hesterberg 2015, *What teachers should know about 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -62,11 +62,17 @@ def percentiles(drawn: Floats, clusters: int, level: float = 0.95) -> Interval:
 def means_of_draws(values: Floats, rng: np.random.Generator, draws: int) -> Floats:
     """The mean of each of ``draws`` resamples of ``values``; shape ``(draws,)``."""
     found = np.empty(draws)
-    rows = max(1, _CELLS // values.size)
-    for start in range(0, draws, rows):
-        count = min(rows, draws - start)
-        found[start : start + count] = values[rng.integers(values.size, size=(count, values.size))].mean(axis=1)
+    for part, picks in _resamples(values.size, rng, draws):
+        found[part] = values[picks].mean(axis=1)
     return found
+
+
+def _resamples(size: int, rng: np.random.Generator, draws: int) -> Iterator[tuple[slice, NDArray[np.int64]]]:
+    """As many resamples as fit into memory at a time: which of the draws they are, and positions, ``(count, size)``."""
+    rows = max(1, _CELLS // size)
+    for start in range(0, draws, rows):
+        stop = min(start + rows, draws)
+        yield slice(start, stop), rng.integers(size, size=(stop - start, size))
 
 
 def by_cluster(clusters: Sequence[Hashable]) -> list[NDArray[np.intp]]:
@@ -156,10 +162,8 @@ def clustered_ratio(
     tops = np.asarray([above[m].sum() for m in members])
     bottoms = np.asarray([below[m].sum() for m in members])
     drawn = np.empty(draws)
-    rows = max(1, _CELLS // tops.size)
-    for start in range(0, draws, rows):
-        picks = rng.integers(tops.size, size=(min(rows, draws - start), tops.size))
-        drawn[start : start + len(picks)] = _ratios(tops[picks].sum(axis=1), bottoms[picks].sum(axis=1))
+    for part, picks in _resamples(tops.size, rng, draws):
+        drawn[part] = _ratios(tops[picks].sum(axis=1), bottoms[picks].sum(axis=1))
     total = bottoms.sum()
     value = float(tops.sum() / total) if total else math.nan
     return Estimate(value, percentiles(drawn, tops.size), tops.size)

@@ -8,6 +8,7 @@ from collections.abc import Hashable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from ...verifiers.scoring import separation
 from .clustered import Estimate, clustered
 from .scipy_stats import scipy_stats
 
@@ -36,21 +37,15 @@ def spearman(first: Sequence[float] | Floats, second: Sequence[float] | Floats) 
 
 
 def auroc(scores: Sequence[float] | Floats, labels: Sequence[bool] | NDArray[np.bool_]) -> float:
-    r"""Probability that what is right scores above what is wrong, ties counting half; NaN where all labels are equal.
+    """Probability that what is right scores above what is wrong, ties counting half; NaN where all labels are equal.
 
-    :math:`U / (n_1 n_0)` with the Mann-Whitney statistic (Hanley & McNeil 1982). Scores of any range, higher is better:
-    give an energy with its sign turned.
+    Scores of any range, higher is better: give an energy with its sign turned.
 
     Raises:
         ValueError: Rows of different lengths, nothing, or NaN.
     """
     values, truth = _pair(scores, np.asarray(labels, dtype=np.float64))
-    right = truth > 0.5
-    hits, misses = int(right.sum()), int((~right).sum())
-    if not hits or not misses:
-        return math.nan
-    ranks = scipy_stats().rankdata(values)
-    return float((ranks[right].sum() - hits * (hits + 1) / 2) / (hits * misses))
+    return separation(values, truth > 0.5)
 
 
 def clustered_spearman(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import Any
 
 from ...planner.errors import MissingExtra
@@ -13,11 +14,7 @@ def scipy_stats() -> Any:
     Raises:
         MissingExtra: scipy is not installed.
     """
-    try:
-        from scipy import stats
-    except ModuleNotFoundError as error:
-        raise MissingExtra("this statistic", package="scipy") from error
-    return stats
+    return _module("stats")
 
 
 def scipy_special() -> Any:
@@ -26,11 +23,7 @@ def scipy_special() -> Any:
     Raises:
         MissingExtra: scipy is not installed.
     """
-    try:
-        from scipy import special
-    except ModuleNotFoundError as error:
-        raise MissingExtra("this statistic", package="scipy") from error
-    return special
+    return _module("special")
 
 
 def scipy_optimize() -> Any:
@@ -39,11 +32,14 @@ def scipy_optimize() -> Any:
     Raises:
         MissingExtra: scipy is not installed.
     """
+    return _module("optimize")
+
+
+def _module(name: str) -> Any:
     try:
-        from scipy import optimize
+        return import_module(f"scipy.{name}")
     except ModuleNotFoundError as error:
         raise MissingExtra("this statistic", package="scipy") from error
-    return optimize
 
 
 __all__ = ["scipy_optimize", "scipy_special", "scipy_stats"]
