@@ -6,18 +6,16 @@ import re
 from collections.abc import Sequence
 
 from ...decoders.citations import read_answer, statements
-from ...planner.acceptance import Greedy
+from ...planner.chain import Judged
 from ...planner.energy import Anchor, difference
 from ...planner.errors import BudgetExhausted, NotationError
-from ...planner.kernel import Judged, Kernel
 from ...planner.notation import parse_item
 from ...planner.plan import MAX_ITEMS, Item, Plan
-from ...planner.schedules import Constant
 from ...planner.stopping import solved
 from ...planner.verifier import Verifier
-from ...proposers import Mixture
 from ...settings import Settings
 from ...verifiers.programs import ProgramCheck, fenced
+from ..judging_kernel import judging_kernel
 from .asking import Seat
 from .base import Case
 
@@ -41,13 +39,10 @@ class Judge:
     def __init__(self, seat: Seat, case: Case, verifiers: Sequence[Verifier], settings: Settings) -> None:
         judge = seat.role("verify")
         bound = [bind(judge) if (bind := getattr(v, "with_model", None)) is not None else v for v in verifiers]
-        self._kernel = Kernel(
-            task=case.task,
-            proposer=Mixture(None),
-            verifiers=bound,
-            energy=settings.energy,
-            rule=Greedy(),
-            schedule=Constant(0.0),
+        self._kernel = judging_kernel(
+            case.task,
+            bound,
+            settings.energy,
             admit=lambda worst: seat.ledger.check(worst, use_reserve=True),
             charge=lambda usage: seat.ledger.charge("verify", usage),
         )

@@ -16,7 +16,7 @@ from ...planner.ledger import Budget, Usage
 from ...planner.notation import format_plan
 from ...planner.plan import MAX_ITEMS, Plan
 from ...proposers import read_draft
-from ...proposers.structural import apply_all, tidy
+from ...proposers.structural import tidied
 from ...settings import Settings
 from .asking import Seat
 from .base import Answered, Case, Method
@@ -171,8 +171,7 @@ class ParticleFilter(Method):
         return replace(particle, weight=weight)
 
     def _plan(self, case: Case, text: str) -> Plan:
-        plan = read_draft(case.task, text).plan
-        return apply_all(plan, tidy(plan))[0]
+        return tidied(read_draft(case.task, text).plan)
 
     async def _best(self, seat: Seat, case: Case, particles: Sequence[_Particle]) -> Plan:
         """The best plan among those that have ended, or among all where none has."""

@@ -18,7 +18,7 @@ from ...planner.notation import format_plan
 from ...planner.plan import Plan
 from ...planner.verifier import Verifier
 from ...proposers import Drafter, read_draft
-from ...proposers.structural import apply_all, tidy
+from ...proposers.structural import tidied
 from ...settings import Settings
 from ...verifiers import default_verifiers as exact_verifiers
 from ...verifiers.registry import DEFAULT
@@ -125,7 +125,7 @@ class BestOfPlans(Method):
             texts = await self._drafts(seat, case, rng, allowed, self.n - len(plans), first=not plans)
             for text in texts:
                 plan = read_draft(case.task, text).plan
-                plan = apply_all(plan, tidy(plan))[0] if self.ordered else plan
+                plan = tidied(plan) if self.ordered else plan
                 plans.append(plan)
                 allowed.reserve(plans)
                 await judge.judge(plan)
