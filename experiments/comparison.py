@@ -14,7 +14,8 @@ from ..decoders.base import LanguageModel
 from ..pipeline import run_sync
 from ..planner.ledger import Budget, Usage
 from ..planner.task import Task
-from .families.base import Family, Problem, Split
+from .families.base import Family, Problem, Split, problem_seed
+from .families.grade import grade_of
 from .families.registry import difficulty_of
 from .families.registry import family as family_of
 from .methods.base import Method, Outcome, case_of
@@ -107,7 +108,7 @@ def problem_stream(
     made = family_of(family) if isinstance(family, str) else family
     if isinstance(difficulty, str):
         difficulty = difficulty_of(made, difficulty)
-    return (made.generate(seed * 1_000_000 + index, difficulty, split) for index in range(count))
+    return (made.generate(problem_seed(seed, index), difficulty, split) for index in range(count))
 
 
 def task_of(problem: AnyProblem) -> Task:
@@ -199,16 +200,10 @@ async def graded_outcome(problem: AnyProblem, outcome: Outcome) -> Graded:
 
     A family reads the whole answer where there is one, since not every answer is a value.
     """
-    family = family_of(problem.public.family)
-    draft = outcome.notes.get("draft")
+    made = family_of(problem.public.family)
     said = outcome.value if outcome.text is None else outcome.text
-    return Graded(
-        problem=problem.public.id,
-        right=said is not None and await family.grade(problem, said),
-        plan_right=None if outcome.plan is None else family.grade_plan(problem, outcome.plan).right,
-        draft_right=None if draft is None else family.grade_plan(problem, draft).right,
-        outcome=outcome,
-    )
+    grade = await grade_of(made, problem, said, outcome.plan, outcome.notes.get("draft"))
+    return Graded(problem.public.id, *grade, outcome)
 
 
 def grade_outcome(problem: AnyProblem, outcome: Outcome) -> Graded:

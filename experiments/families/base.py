@@ -21,7 +21,18 @@ from ...planner.plan import Plan
 from ...planner.task import Task
 from ...planner.verifier import Verifier
 
-__all__ = ["LEVELS", "Family", "Frozen", "Gold", "PlanGrade", "Problem", "PublicProblem", "Split", "pick"]
+__all__ = [
+    "LEVELS",
+    "Family",
+    "Frozen",
+    "Gold",
+    "PlanGrade",
+    "Problem",
+    "PublicProblem",
+    "Split",
+    "pick",
+    "problem_seed",
+]
 
 LEVELS = ("easy", "middle", "hard")
 """Names of the three difficulties that every family has."""
@@ -50,6 +61,11 @@ class Split(StrEnum):
         """The spawn key of this split's seed sequences. Whoever draws a problem asks for it, and is seen to do so."""
         sys.audit("planneal.draw", self.value)
         return (1,) if self is Split.TRAIN else (2,)
+
+
+def problem_seed(seed: int, index: int) -> int:
+    """The seed of a run's problem: as long as a run has at most a million, two runs share none."""
+    return seed * 1_000_000 + index
 
 
 class Frozen(BaseModel):

@@ -19,7 +19,7 @@ from ...decoders.base import LanguageModel
 from ...planner.ledger import Budget, Ledger, Usage
 from ...planner.task import Task
 from ...planner.verifier import Verifier
-from ..families.base import PublicProblem
+from ..families.base import Family, PublicProblem
 from ..families.registry import family
 
 __all__ = ["Answered", "Case", "Method", "Outcome", "case_of"]
@@ -44,9 +44,14 @@ class Case:
     public: PublicProblem | None = None
 
 
-def case_of(public: PublicProblem) -> Case:
-    """The case of a family's public problem."""
-    made = family(public.family)
+def case_of(public: PublicProblem, made: Family[Any, Any] | None = None) -> Case:
+    """The case of a family's public problem.
+
+    Args:
+        public: The problem.
+        made: Its family; the registered one of that name if None.
+    """
+    made = made or family(public.family)
     return Case(public.id, made.task(public), tuple(made.verifiers(public)), made.observe(public), public)
 
 

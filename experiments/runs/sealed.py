@@ -19,8 +19,9 @@ from typing import Any, Self
 
 from ...planner.errors import RunError
 from ..families.base import PublicProblem
+from ..families.grade import Grade
 from .records import ProblemRow
-from .sources import Grade, Source
+from .sources import Source
 
 __all__ = ["Grader", "Sealed"]
 

@@ -13,17 +13,18 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from importlib import import_module
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from ...planner.errors import ConfigError
-from ..families.base import Family, Problem, PublicProblem, Split
+from ..families.base import Family, Problem, PublicProblem, Split, problem_seed
+from ..families.grade import Grade, grade_of
 from ..families.registry import difficulty_of, family
 from ..loaders.base import PublicSet
 from ..loaders.registry import public_set
-from ..methods.base import Case
+from ..methods.base import Case, case_of
 from .records import ProblemRow
 
-__all__ = ["FamilySource", "Grade", "SetSource", "Source", "ToldCase", "named"]
+__all__ = ["FamilySource", "SetSource", "Source", "ToldCase", "named"]
 
 AnyProblem = Problem[Any]
 
@@ -37,20 +38,6 @@ class ToldCase(Case):
     """
 
     gold_plan: str = ""
-
-
-class Grade(NamedTuple):
-    """What grading found.
-
-    Attributes:
-        right: Whether the answer is right.
-        plan_right: Whether whoever follows the plan gets a right answer; None where there is no plan to grade.
-        draft_right: The same for the first plan.
-    """
-
-    right: bool
-    plan_right: bool | None = None
-    draft_right: bool | None = None
 
 
 def named(reference: str, kind: type[Any], what: str) -> Any:
@@ -150,22 +137,18 @@ class FamilySource(Source):
 
     def case(self, public: PublicProblem) -> Case:
         """The family's task, its verifiers and what carrying a plan out gives, under an id that tells nothing."""
-        made = _family(self.family)
-        public = public.model_copy(update={"id": opaque(public.id)})
-        return Case(public.id, made.task(public), tuple(made.verifiers(public)), made.observe(public), public)
+        return case_of(public.model_copy(update={"id": opaque(public.id)}), _family(self.family))
 
     async def grade(self, problem: AnyProblem, said: str | None, plan: str | None, draft: str | None) -> Grade:
         """By the family's own grader."""
-        made = _family(self.family)
-        plans = [None if text is None else made.grade_plan(problem, text).right for text in (plan, draft)]
-        return Grade(said is not None and await made.grade(problem, said), *plans)
+        return await grade_of(_family(self.family), problem, said, plan, draft)
 
     def _level(self, index: int) -> str:
         levels = self.difficulty.split(",")
         return levels[index % len(levels)]
 
     def _seed(self, index: int) -> int:
-        return self.seed * 1_000_000 + index
+        return problem_seed(self.seed, index)
 
 
 @dataclass(frozen=True)
