@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ...decoders.base import LanguageModel, Message, SampleRequest, Samples, TokenScores, as_messages
+from ...decoders.wrapped import Wrapped
 from ...planner.errors import ModelError
 from ...planner.ledger import Usage
 
@@ -20,7 +21,7 @@ __all__ = ["CountedModel"]
 Ids = tuple[int, ...]
 
 
-class CountedModel(LanguageModel):
+class CountedModel(Wrapped):
     """A model whose use by one attempt is counted.
 
     Args:
@@ -32,18 +33,12 @@ class CountedModel(LanguageModel):
     """
 
     def __init__(self, inner: LanguageModel) -> None:
-        self._inner = inner
+        super().__init__(inner)
         self._encode: Callable[[Sequence[Message]], Ids] | None = getattr(inner, "encode_prompt", None)
         self._encode_text: Callable[[str], Ids] | None = getattr(inner, "encode_text", None)
         self._seen: list[Ids] = []
-        self.name = inner.name
         self.counted = Usage()
         self.under_way = 0
-
-    @property
-    def capabilities(self) -> Any:  # type: ignore[override]  # what the backend has learnt by now
-        """The backend's capabilities."""
-        return self._inner.capabilities
 
     async def sample(self, request: SampleRequest) -> Samples:
         """The backend's completions, with what they cost this attempt."""
@@ -96,26 +91,6 @@ class CountedModel(LanguageModel):
         fresh = usage.prompt_tokens - cached + usage.completion_tokens
         size = self.capabilities.parameters or 0
         return usage.model_copy(update={"cached_prompt_tokens": cached, "flops": 2.0 * size * fresh})
-
-    def count_tokens(self, messages: Sequence[Message]) -> int | None:
-        """The backend's word."""
-        return self._inner.count_tokens(messages)
-
-    def prompt_bound(self, messages: Sequence[Message]) -> int:
-        """The backend's word."""
-        return self._inner.prompt_bound(messages)
-
-    def worst_case(self, request: SampleRequest) -> Usage:
-        """The backend's word."""
-        return self._inner.worst_case(request)
-
-    def bound(self, request: SampleRequest) -> Usage:
-        """The backend's word."""
-        return self._inner.bound(request)
-
-    def out_of_scope(self, question: str) -> str | None:
-        """The backend's word."""
-        return self._inner.out_of_scope(question)
 
 
 def _common(one: Ids, two: Ids) -> int:

@@ -14,7 +14,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 from ...decoders.base import LanguageModel, Message, SampleRequest, Samples, TokenScores, as_messages
 from ...decoders.hf_backend import HFModel
-from ...planner.ledger import Usage
+from ...decoders.wrapped import Wrapped
 
 __all__ = ["RememberingModel", "remembering"]
 
@@ -34,7 +34,7 @@ class _Told(NamedTuple, Generic[T]):
     result: asyncio.Future[T]
 
 
-class RememberingModel(LanguageModel):
+class RememberingModel(Wrapped):
     """A model that is asked nothing twice.
 
     Args:
@@ -47,19 +47,10 @@ class RememberingModel(LanguageModel):
     """
 
     def __init__(self, inner: LanguageModel, calls: int = CALLS) -> None:
-        self._inner = inner
+        super().__init__(inner)
         self._calls = calls
         self._told: OrderedDict[Any, list[_Told[Any]]] = OrderedDict()
-        self.name = inner.name
         self.asked = self.spared = 0
-        for method in ("encode_prompt", "encode_text"):
-            if hasattr(inner, method):
-                setattr(self, method, getattr(inner, method))
-
-    @property
-    def capabilities(self) -> Any:  # type: ignore[override]  # what the backend has learnt by now
-        """The backend's capabilities."""
-        return self._inner.capabilities
 
     async def sample(self, request: SampleRequest) -> Samples:
         """The completions, drawn now or when somebody asked the same.
@@ -113,26 +104,6 @@ class RememberingModel(LanguageModel):
             raise
         told.result.set_result(found)
         return found
-
-    def count_tokens(self, messages: Sequence[Message]) -> int | None:
-        """The backend's word."""
-        return self._inner.count_tokens(messages)
-
-    def prompt_bound(self, messages: Sequence[Message]) -> int:
-        """The backend's word."""
-        return self._inner.prompt_bound(messages)
-
-    def worst_case(self, request: SampleRequest) -> Usage:
-        """The backend's word."""
-        return self._inner.worst_case(request)
-
-    def bound(self, request: SampleRequest) -> Usage:
-        """The backend's word."""
-        return self._inner.bound(request)
-
-    def out_of_scope(self, question: str) -> str | None:
-        """The backend's word."""
-        return self._inner.out_of_scope(question)
 
 
 def _fits(request: SampleRequest, told: Samples, most: int) -> bool:
