@@ -31,6 +31,7 @@ from .families.registry import family, names
 from .family_cells import Asked, Cell, cell
 from .family_tables import LEGEND, count_line, head, level_line, links_table, methods_table
 from .in_scope import fingerprint, open_model
+from .whole_files import written_whole
 
 LINK_FAMILIES = ("arithmetic", "schedule", "tools")
 LINK_LEVELS = ("middle", "hard")
@@ -81,9 +82,8 @@ class Report:
             return
         self._path.parent.mkdir(parents=True, exist_ok=True)
         text = json.dumps({"identity": self.identity, "command": command, "cells": self.cells}, indent=1)
-        beside = self._path.with_name(f"{self._path.name}.part")
-        beside.write_text(text + "\n", encoding="utf-8")
-        beside.replace(self._path)
+        with written_whole(self._path) as part:
+            part.write_text(text + "\n", encoding="utf-8")
 
 
 async def family_tables(

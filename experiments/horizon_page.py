@@ -5,12 +5,10 @@ from __future__ import annotations
 import csv
 import io
 import math
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from ..planner.errors import RunError
 from .curves import Curve
 from .matching import Axis, tokens
 from .report.figures import horizon
@@ -20,6 +18,7 @@ from .report.records import Horizon, HorizonPoint, RunFacts, Value
 from .report.sections import needed
 from .report.words import percent, whole
 from .statistics import clustered_mean
+from .whole_files import put_files
 
 __all__ = ["Page", "Row", "equal", "write"]
 
@@ -110,15 +109,7 @@ def write(page: Page, folder: Path) -> list[Path]:
         "horizon.csv": _csv([_accuracy_row(page, row) for row in rows]),
         "needed.csv": _csv([_needed_row(entry, point) for entry in page.horizons for point in entry.points]),
     }
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, data in files.items():
-            part = folder / f".{name}.part"
-            part.write_bytes(data)
-            os.replace(part, folder / name)
-    except OSError as error:
-        raise RunError(f"cannot write into {folder}: {error.strerror or error}") from None
-    return [folder / name for name in files]
+    return put_files(folder, files)
 
 
 def _accuracy_row(page: Page, row: Row) -> dict[str, object]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from ..report.extra import FILE, Extra, ExtraFile, LinkExtra, Made, read_file
 from ..report.loading import stream
 from ..report.records import Value
 from ..statistics import Estimate, clustered_mean, mcnemar, paired_difference
+from ..whole_files import written_whole
 from .ablation import LINKS, Replaced
 from .questions import WAYS, Seen
 from .sample import Sample
@@ -172,10 +172,9 @@ def put(folder: Path, entries: Sequence[Extra], gold: Sequence[LinkExtra] | None
     kept = [entry for entry in there.measured if entry.by != BY]
     file = ExtraFile(measured=(*kept, *entries), links=there.links if gold is None else tuple(gold), made=made)
     text = json.dumps(file.model_dump(mode="json", by_alias=True), indent=1, allow_nan=False) + "\n"
-    part = folder / f".{FILE}.part"
     try:
-        part.write_text(text, encoding="utf-8")
-        os.replace(part, folder / FILE)
+        with written_whole(folder / FILE) as part:
+            part.write_text(text, encoding="utf-8")
     except OSError as error:
         raise RunError(f"cannot write {folder / FILE}: {error.strerror or error}") from None
     return folder / FILE

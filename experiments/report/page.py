@@ -10,7 +10,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -19,7 +18,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from ...planner.errors import RunError
+from ..whole_files import put_files
 from .facts import Facts
 from .figures import figures
 from .sections import sections
@@ -137,17 +136,7 @@ def write(facts: Facts, folder: str | Path) -> list[Path]:
         RunError: The folder cannot be written.
         MissingExtra: matplotlib is not installed.
     """
-    path = Path(folder)
-    made = files(facts)
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-        for name, data in made.items():
-            part = path / f".{name}.part"
-            part.write_bytes(data)
-            os.replace(part, path / name)
-    except OSError as error:
-        raise RunError(f"cannot write the report into {path}: {error.strerror or error}; give another --out") from None
-    return [path / name for name in made]
+    return put_files(Path(folder), files(facts))
 
 
 def _curves(facts: Facts) -> list[dict[str, object]]:

@@ -23,6 +23,7 @@ from ...planner.plan import Plan
 from ...proposers.draft import read_draft
 from ..families.base import Problem
 from ..families.registry import family
+from ..whole_files import written_whole
 from .draws import Key, draw_problem, problem_of
 from .faults import spoilt
 from .judged import branch, examine, mending
@@ -125,13 +126,11 @@ def _drafted(seed: int, drafts: Sequence[Drafted]) -> list[FaultyPlan]:
 def _write(rows: Iterable[FaultyPlan], out: Path) -> dict[str, dict[str, float]]:
     """One line a plan that has edits or checks; returns how many there are of each family, and how many are solved."""
     told: dict[str, list[bool]] = {}
-    partial = out.with_suffix(".partial")
-    with partial.open("w", encoding="utf-8") as file:
+    with written_whole(out) as part, part.open("w", encoding="utf-8") as file:
         for row in rows:
             told.setdefault(row.family, []).append(row.solved)
             if row.edits or row.checks:
                 file.write(json.dumps(row._asdict()) + "\n")
-    partial.replace(out)
     return {name: {"plans": len(hits), "solved": round(sum(hits) / len(hits), 3)} for name, hits in told.items()}
 
 

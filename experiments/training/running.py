@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..whole_files import written_whole
 from .packing import Batch
 
 __all__ = ["Resumable", "learning_rate", "tensors"]
@@ -67,9 +68,8 @@ class Resumable:
 
     def _write(self, state: Mapping[str, Any]) -> None:
         """Writes a checkpoint; a kill while writing leaves the one before it."""
-        partial = self.checkpoint.with_suffix(".partial")
-        torch.save({**state, "step": self.step, "seconds": self.seconds}, partial)
-        partial.replace(self.checkpoint)
+        with written_whole(self.checkpoint) as part:
+            torch.save({**state, "step": self.step, "seconds": self.seconds}, part)
 
     def log(self, record: Mapping[str, Any]) -> None:
         """Appends a record to the run's metrics."""

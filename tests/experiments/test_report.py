@@ -511,7 +511,7 @@ def test_writing_leaves_whole_files(known, tmp_path):
     assert [path.name for path in written][:2] == ["report.html", "report.md"]
     assert {path.name for path in (tmp_path / "deep" / "out").iterdir()} == {path.name for path in written}
     (tmp_path / "file").write_text("")
-    with pytest.raises(RunError, match="cannot write the report"):
+    with pytest.raises(RunError, match="cannot write into"):
         write(bare, tmp_path / "file")
 
 

@@ -16,6 +16,7 @@ import torch
 
 from ....planner.notation import parse_plan
 from ...families.base import Split
+from ...whole_files import written_whole
 from ..batches import load_tokenizer
 from ..draws import draw_problem
 from ..export import load_exported
@@ -108,11 +109,9 @@ def chunk_rows(config: PrmConfig, model: str, chunk: Chunk) -> list[Row]:
 def make_chunk(config: PrmConfig, model: str, folder: Path, chunk: Chunk) -> None:
     """Write a chunk's file; a kill while writing leaves none."""
     torch.set_num_threads(1)
-    partial = folder / f"{chunk.file}.partial"
-    with partial.open("w", encoding="utf-8") as file:
+    with written_whole(folder / chunk.file) as part, part.open("w", encoding="utf-8") as file:
         for row in chunk_rows(config, model, chunk):
             file.write(json.dumps(row._asdict()) + "\n")
-    partial.replace(folder / chunk.file)
 
 
 def make_rows(config: PrmConfig, model: Path, folder: Path, part: Part, problems: int) -> Sequence[Row]:
