@@ -22,34 +22,29 @@ def _count(value: Value) -> str:
     return f"n = {value.n:,}" if value.unit == "problems" else f"n = {value.n:,} {value.unit}"
 
 
-def percent(value: Value | None) -> str:
-    """A share with its interval and count, in percent."""
+def _estimate(value: Value | None, form: str, scale: float = 1, unit: str = "") -> str:
+    """A number with its interval and count, each written in a form after it is scaled."""
     if value is None or math.isnan(value.value):
         return NONE
-    told = f"{100 * value.value:.1f}%"
+    told = f"{scale * value.value:{form}}{unit}"
     if math.isfinite(value.low):
-        told += f" [{100 * value.low:.1f}, {100 * value.high:.1f}]"
+        told += f" [{scale * value.low:{form}}, {scale * value.high:{form}}]"
     return f"{told}, {_count(value)}"
+
+
+def percent(value: Value | None) -> str:
+    """A share with its interval and count, in percent."""
+    return _estimate(value, ".1f", 100, "%")
 
 
 def points(value: Value | None) -> str:
     """A difference of shares with its interval and count, in points."""
-    if value is None:
-        return NONE
-    told = f"{100 * value.value:+.1f}"
-    if math.isfinite(value.low):
-        told += f" [{100 * value.low:+.1f}, {100 * value.high:+.1f}]"
-    return f"{told}, {_count(value)}"
+    return _estimate(value, "+.1f", 100)
 
 
 def number(value: Value | None) -> str:
     """A plain number with its interval and count."""
-    if value is None or math.isnan(value.value):
-        return NONE
-    told = f"{value.value:.3f}"
-    if math.isfinite(value.low):
-        told += f" [{value.low:.3f}, {value.high:.3f}]"
-    return f"{told}, {_count(value)}"
+    return _estimate(value, ".3f")
 
 
 def whole(value: float) -> str:
