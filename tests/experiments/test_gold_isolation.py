@@ -33,6 +33,12 @@ from test_runs import finish
 LEAVES = (str, bytes, int, float, bool, type(None), type, types.ModuleType)
 
 
+def done_alone(code: str) -> subprocess.CompletedProcess[str]:
+    """Code run in a process of its own, to its end."""
+    environment = {**os.environ, "PYTHONPATH": os.path.dirname(run_world.__file__)}
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=False)
+
+
 def reachable(root) -> dict[int, object]:
     """Everything that code holding an object can get at: attributes, slots, items, closures, defaults, bound selves."""
     found: dict[int, object] = {}
@@ -174,14 +180,7 @@ def test_a_cheat_that_nobody_watches_finds_nothing_to_walk_to():
         "        print(grade.right, sum(isinstance(o, (Gold, Problem)) for o in gc.get_objects()))\n"
         "if __name__ == '__main__': asyncio.run(go())"
     )
-    here = os.path.dirname(run_world.__file__)
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        capture_output=True,
-        text=True,
-        env={**os.environ, "PYTHONPATH": here},
-        check=False,
-    )
+    done = done_alone(code)
     assert done.stdout == "True 0\n", done.stderr
 
 
@@ -257,14 +256,7 @@ def test_the_sealed_process_does_not_outlive_a_killed_parent():
         "        await sealed.problems(1); print(sealed._process.pid, flush=True); os.kill(os.getpid(), 9)\n"
         "if __name__ == '__main__': asyncio.run(go())"
     )
-    here = os.path.dirname(run_world.__file__)
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        capture_output=True,
-        text=True,
-        env={**os.environ, "PYTHONPATH": here},
-        check=False,
-    )
+    done = done_alone(code)
     assert done.returncode == -9
     for _ in range(100):
         if not os.path.exists(f"/proc/{int(done.stdout)}/cmdline"):
