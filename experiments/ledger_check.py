@@ -11,13 +11,14 @@ from __future__ import annotations
 import argparse
 import asyncio
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..decoders.base import LanguageModel, Message, SampleRequest, Samples, TokenScores, as_messages
 from ..decoders.registry import load_model
+from ..decoders.wrapped import Wrapped
 from ..planner.ledger import Budget
 from .comparison import problems
 from .families.base import Problem
@@ -29,7 +30,7 @@ from .runs.sources import ToldCase
 __all__ = ["Line", "Tally", "check", "table"]
 
 
-class Tally(LanguageModel):
+class Tally(Wrapped):
     """Counts what is asked of a model, knowing nothing of budgets and ledgers.
 
     Args:
@@ -43,23 +44,13 @@ class Tally(LanguageModel):
     """
 
     def __init__(self, inner: LanguageModel) -> None:
-        self._inner = inner
-        self.name = inner.name
+        super().__init__(inner)
         self.clear()
-
-    def __getattr__(self, name: str) -> Any:
-        """Whatever else the model can do, its tokenizer among it."""
-        return getattr(self._inner, name)
 
     def clear(self) -> None:
         """Begins anew."""
         self.prompt = self.completion = self.calls = 0
         self.again: int | None = 0
-
-    @property
-    def capabilities(self) -> Any:  # type: ignore[override]
-        """The model's."""
-        return self._inner.capabilities
 
     async def sample(self, request: SampleRequest) -> Samples:
         """The model's completions, counted."""
@@ -81,26 +72,6 @@ class Tally(LanguageModel):
         self.calls += calls
         exact = self._inner.count_tokens(messages)
         self.again = None if exact is None or self.again is None else self.again + exact
-
-    def count_tokens(self, messages: Sequence[Message]) -> int | None:
-        """The model's word."""
-        return self._inner.count_tokens(messages)
-
-    def prompt_bound(self, messages: Sequence[Message]) -> int:
-        """The model's word."""
-        return self._inner.prompt_bound(messages)
-
-    def worst_case(self, request: SampleRequest) -> Any:
-        """The model's word."""
-        return self._inner.worst_case(request)
-
-    def bound(self, request: SampleRequest) -> Any:
-        """The model's word."""
-        return self._inner.bound(request)
-
-    def out_of_scope(self, question: str) -> str | None:
-        """The model's word."""
-        return self._inner.out_of_scope(question)
 
 
 @dataclass(frozen=True)
@@ -148,8 +119,7 @@ class _Attempt(NamedTuple):
 async def _attempt(method: Method, problem: Problem[Any], tally: Tally, budget: int, seed: int) -> _Attempt:
     case = case_of(problem.public)
     if getattr(method, "wants_gold", False):
-        parts = {part.name: getattr(case, part.name) for part in fields(case)}
-        case = ToldCase(**parts, gold_plan=problem.gold.plan)
+        case = ToldCase.of(case, problem.gold.plan)
     tally.clear()
     found = await method.answer(case, CountedModel(tally), Budget(tokens=budget), np.random.default_rng(seed))
     spent = found.ledger.spent

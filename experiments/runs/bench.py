@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from ...decoders.base import LanguageModel
@@ -111,7 +111,7 @@ class Bench:
         method = self._methods[job.cell.method]
         case = self._source.case(public)
         if gold_plan is not None:
-            case = ToldCase(**{part.name: getattr(case, part.name) for part in fields(case)}, gold_plan=gold_plan)
+            case = ToldCase.of(case, gold_plan)
         model = CountedModel(self._asked)
         started = self._clock()
         try:

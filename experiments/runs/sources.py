@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import sys
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property, lru_cache
 from importlib import import_module
 from pathlib import Path
@@ -38,6 +38,11 @@ class ToldCase(Case):
     """
 
     gold_plan: str = ""
+
+    @classmethod
+    def of(cls, case: Case, gold_plan: str) -> ToldCase:
+        """A case, with its gold plan."""
+        return cls(**{part.name: getattr(case, part.name) for part in fields(case)}, gold_plan=gold_plan)
 
 
 def named(reference: str, kind: type[Any], what: str) -> Any:

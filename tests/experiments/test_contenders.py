@@ -72,8 +72,7 @@ def told(name):
     case = case_of(PROBLEM.public)
     if name != GoldPlan.name:
         return case
-    parts = {field: getattr(case, field) for field in ("id", "task", "verifiers", "observe", "public")}
-    return ToldCase(**parts, gold_plan=PROBLEM.gold.plan)
+    return ToldCase.of(case, PROBLEM.gold.plan)
 
 
 def spent_at(model):
