@@ -17,6 +17,8 @@ import torch
 from torch import Tensor
 from transformers.cache_utils import Cache, DynamicLayer
 
+from .hf_memory import BufferPool, bytes_of
+
 KeyValues = list[tuple[Tensor, Tensor]]
 TokenIds = tuple[int, ...]
 
@@ -93,13 +95,19 @@ def _widen(buffer: Tensor, extra: int) -> Tensor:
     return wider
 
 
-def stack_right_aligned(rows: Sequence[KeyValues | None], lengths: Sequence[int], room: int = 0) -> Cache | None:
+def stack_right_aligned(
+    rows: Sequence[KeyValues | None],
+    lengths: Sequence[int],
+    room: int = 0,
+    pool: BufferPool | None = None,
+) -> Cache | None:
     """One batch cache from single sequences, each pushed against the right edge and padded.
 
     Args:
         rows: One entry per batch row; None for a row without any past. An entry may be longer than wanted.
         lengths: How many leading tokens of each entry to take.
         room: Spare capacity in tokens for what will be generated.
+        pool: Where memory on a CPU comes from; the cache's ``lease`` must then be kept as long as any part of it.
 
     Returns:
         The cache, or None where no row has a past.
@@ -108,9 +116,15 @@ def stack_right_aligned(rows: Sequence[KeyValues | None], lengths: Sequence[int]
     first = next((row for row, length in zip(rows, lengths, strict=True) if row is not None and length), None)
     if width == 0 or first is None:
         return None
+    shapes = [[(len(rows), part.shape[0], width + room, part.shape[2]) for part in pair] for pair in first]
+    lease = None
+    if pool is not None and first[0][0].device.type == "cpu":
+        sizes = (bytes_of(*one) for pair in zip(shapes, first, strict=True) for one in zip(*pair, strict=True))
+        lease = pool.lease(sum(sizes))
     layers = []
     for index, pair in enumerate(first):
-        buffers = [part.new_empty(len(rows), part.shape[0], width + room, part.shape[2]) for part in pair]
+        parts = zip(shapes[index], pair, strict=True)
+        buffers = [part.new_empty(shape) if lease is None else lease.tensor(shape, part) for shape, part in parts]
         for batch, (row, length) in enumerate(zip(rows, lengths, strict=True)):
             for side, buffer in enumerate(buffers):
                 # Padding is masked, but a stray NaN in it would survive a weight of zero.
@@ -118,7 +132,9 @@ def stack_right_aligned(rows: Sequence[KeyValues | None], lengths: Sequence[int]
                 if row is not None and length:
                     buffer[batch, :, width - length : width].copy_(row[index][side][:, :length])
         layers.append(GrowingLayer.holding(buffers[0], buffers[1], width))
-    return Cache(layers=layers)
+    cache = Cache(layers=layers)
+    cache.lease = lease
+    return cache
 
 
 def row_of(cache: Any, batch: int, length: int) -> KeyValues:

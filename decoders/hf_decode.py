@@ -19,6 +19,7 @@ from .base import FinishReason
 from .citation_processor import OUTSIDE, CitationConstraint, State, restrict
 from .hf_cache import PrefixCache, TokenIds, padding_mask, row_of, stack_right_aligned
 from .hf_forward import Forward
+from .hf_memory import BufferPool
 from .hf_prefill import Reading
 from .hf_sampling import choose, chosen_logprobs
 from .hf_tokens import TokenTable
@@ -129,6 +130,7 @@ class Decoder:
         rows: The rows, their prompts read; they are filled in.
         prefixes: Where each request's first completion is remembered together with its prompt, because the next
             prompt of a chain often quotes it (an answer prompt quotes the plan that was drafted).
+        pool: Where memory comes from; None for the system.
     """
 
     def __init__(
@@ -138,6 +140,7 @@ class Decoder:
         ends: frozenset[int],
         rows: Sequence[Row],
         prefixes: PrefixCache,
+        pool: BufferPool | None = None,
     ) -> None:
         self._forward, self._pieces, self._ends = forward, table.pieces, ends
         self._prefixes = prefixes
@@ -157,10 +160,13 @@ class Decoder:
         self._uniforms = self._uniforms.to(device)
         self._cache: Any
         if forward.batchable:
-            self._cache = stack_right_aligned([row.reading.past for row in rows], lengths, min(longest, ROOM))
+            self._cache = stack_right_aligned([row.reading.past for row in rows], lengths, min(longest, ROOM), pool)
         else:
             self._cache = copy.deepcopy(rows[0].reading.state)
         self._logits = torch.stack([row.reading.logits[-1] for row in rows])
+        for row in rows:
+            if row.reading.lease is not None:  # all of it was copied: the memory may serve the next batch
+                row.reading = Reading(row.reading.ids)
 
     def run(self, pause: Callable[[], bool] | None = None) -> None:
         """Decodes until every row has ended, or there is reason to pause.
@@ -195,9 +201,8 @@ class Decoder:
         """Leaves every row with the keys and values of all that it has read and written so far."""
         for index, row in enumerate(self._live):
             ids = row.job.prompt + tuple(row.tokens)
-            row.reading = Reading(
-                ids, past=row_of(self._cache, index, len(ids)), logits=self._logits[index : index + 1]
-            )
+            past, logits = row_of(self._cache, index, len(ids)), self._logits[index : index + 1]
+            row.reading = Reading(ids, past=past, logits=logits, lease=self._cache.lease)
 
     def _pick(self, step: int) -> Tensor:
         """The next token of every row, within what each may write; log-probabilities on the way."""

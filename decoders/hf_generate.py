@@ -17,6 +17,7 @@ from .citation_processor import CitationConstraint, CitationVocabulary
 from .hf_cache import PrefixCache, TokenIds
 from .hf_decode import Decoder, Row, SampleJob
 from .hf_forward import Forward
+from .hf_memory import BufferPool
 from .hf_prefill import Reading, read
 from .hf_sampling import row_uniforms
 from .hf_tokens import TokenTable
@@ -85,6 +86,7 @@ class Engine:
     ) -> None:
         self.forward, self.table, self.ends, self.max_rows = forward, table, ends, max_rows
         self.prefixes = PrefixCache(cache_tokens if forward.batchable else 0)
+        self._pool = BufferPool()
         self._vocabulary: CitationVocabulary | None = None
         self._constraints: dict[tuple[str, ...], CitationConstraint] = {}
 
@@ -117,7 +119,7 @@ class Engine:
                 ended = sum(row.finish is not None for row in part)
                 return ended >= FREED * len(part) and (waiting or any(job.done for job in jobs))
 
-            Decoder(self.forward, self.table, self.ends, part, self.prefixes).run(pause)
+            Decoder(self.forward, self.table, self.ends, part, self.prefixes, self._pool).run(pause)
 
     @staticmethod
     def _answer(job: Job, scores: dict[int, Scored]) -> Sampled | Scored | Unfinished:

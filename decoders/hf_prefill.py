@@ -53,6 +53,7 @@ class Reading:
         logits: ``[keep, vocabulary]`` in float32 (set by reading).
         past: Keys and values of ``ids`` (set by reading).
         state: In place of ``past``, the cache of a model whose memory is more than keys and values.
+        lease: What ``past`` lies in, where that is memory to be used again.
     """
 
     ids: TokenIds
@@ -62,6 +63,7 @@ class Reading:
     logits: Tensor = field(default_factory=lambda: torch.empty(0))
     past: KeyValues = field(default_factory=list)
     state: Any = None
+    lease: Any = None
 
     @property
     def reusable(self) -> TokenIds:
