@@ -42,8 +42,10 @@ class BestOfAnswers(Method):
         if texts and self.n > 1:
             texts += await seat.answers(prompt, rng, self.n - 1, self.temperature)
         judge = Judge(seat, case, judges(seat, case, self.settings), self.settings)
-        for text in texts:
-            await judge.judge(plan_of_answer(case, text))
+        plans = [plan_of_answer(case, text) for text in texts]
+        judge.anchor_on(plans)
+        for plan in plans:
+            await judge.judge(plan)
         chosen = texts[max(0, judge.place)] if texts else None
         notes = {"samples": len(texts), "solved": judge.solved}
         return answered(seat.ledger, chosen, seat.stop or "done", notes=notes)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from statistics import median_low
 
 from ...decoders.citations import read_answer, statements
 from ...planner.chain import Judged
@@ -50,6 +51,16 @@ class Judge:
         self.best: Judged | None = None
         self.place = -1
         self._count = 0
+
+    def anchor_on(self, plans: Sequence[Plan]) -> None:
+        """Measures all that is judged from now on by what most of these plans ask of themselves.
+
+        Plans that are judged as they come are measured by the first. Where all are known beforehand, the median keeps one
+        that says next to nothing from setting the measure, and then winning by it.
+        """
+        anchors = [Anchor.of(plan) for plan in plans]
+        if anchors:
+            self._anchor = Anchor(*(median_low(counts) for counts in zip(*anchors, strict=True)))
 
     async def judge(self, plan: Plan) -> Judged | None:
         """Judges a plan; None where the budget does not pay for it."""

@@ -162,6 +162,16 @@ def test_the_best_answer_is_the_one_that_verifies():
     assert found.ledger.spent.verifier_calls >= 6
 
 
+def test_an_answer_that_says_next_to_nothing_does_not_set_the_measure_and_win_by_it():
+    """Without a target nothing else tells it from the answers that do their work."""
+    full = "nuts = 4\nbolts = nuts + 3 = 7\nwigs = 2 * bolts = 14\nanswer: 14"
+    model = FunctionModel(lambda r, i: full if r.temperature else "x = 1\nanswer: 1")
+    case = Case("t", Task(question=TASK.question))
+    assert run(BestOfAnswers(5), model, case).value == "14"
+    shared = FunctionModel(lambda r, i: full if i > 2 else "x = 1\nanswer: 1")
+    assert run(BestOfAnswers(4), shared, case).value == "1"  # most of them say no more: then it is the measure
+
+
 def test_an_answer_becomes_a_plan_of_its_claims():
     case = Case("t", TASK)
     plan = plan_of_answer(case, "First nuts = 4 [S1]\nbolts = nuts + 3 = 7\nso it is\nanswer: 7")
