@@ -55,8 +55,8 @@ class Judge:
     def anchor_on(self, plans: Sequence[Plan]) -> None:
         """Measures all that is judged from now on by what most of these plans ask of themselves.
 
-        Plans that are judged as they come are measured by the first. Where all are known beforehand, the median keeps one
-        that says next to nothing from setting the measure, and then winning by it.
+        Plans that are judged as they come are measured by the first. Where all are known beforehand, the median keeps
+        one that says next to nothing from setting the measure, and then winning by it.
         """
         anchors = [Anchor.of(plan) for plan in plans]
         if anchors:
