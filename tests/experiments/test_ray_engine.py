@@ -7,11 +7,15 @@ import os
 import signal
 import sys
 import types
+from functools import partial
 from pathlib import Path
 
 import pytest
 import run_world
+from planneal.decoders.registry import load_model
 from planneal.experiments.runs import ray_engine
+from planneal.experiments.runs.arguments import Arguments
+from planneal.experiments.runs.bench import Recipe
 from planneal.experiments.runs.driver import run
 from planneal.experiments.runs.local import LocalEngine
 from planneal.experiments.runs.ray_engine import RayEngine
@@ -102,4 +106,25 @@ def test_with_ray_and_two_workers_killed_the_results_are_the_same(tmp_path, monk
     summary = asyncio.run(go())
     assert len(set(killed)) == 2
     assert summary.done == summary.cells == summary.added
+    assert exported(tmp_path / "ray") == exported(tmp_path / "local")
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::ResourceWarning")
+def test_with_ray_the_embedded_model_gives_the_same_results(tmp_path, monkeypatch):
+    """A real model in two processes, whose batches are others than in one."""
+    for needed in ("ray", "torch", "transformers"):
+        pytest.importorskip(needed, reason=f"needs {needed}")
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    given = Arguments.checked(
+        family="arithmetic",
+        difficulty="easy",
+        n=3,
+        methods=("direct", "self-consistency", "planneal", "power-sampling"),
+        budgets=(600, 1200),
+        seeds=2,
+    )
+    made = Recipe(partial(load_model, "embedded"), given.methods, given.source())
+    asyncio.run(run(given, tmp_path / "local", LocalEngine(made, width=12)))
+    asyncio.run(run(given, tmp_path / "ray", RayEngine(made, workers=2, width=3)))
     assert exported(tmp_path / "ray") == exported(tmp_path / "local")
