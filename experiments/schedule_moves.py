@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
-from .families.schedule import FAMILY, Rule, read_question
+from .families.schedule import FAMILY, Difficulty, Rule, read_question
 from .statistics import wilson
 
 Order = tuple[str, ...]
@@ -107,11 +107,19 @@ SEARCHES: dict[str, Search] = {
 }
 
 
-def solved(level: str, search: Search, problems: int, looks: int) -> int:
-    """How many of the first problems of a level a search solves."""
+SIZES: dict[str, Difficulty] = {
+    "5 things, 4 rules": Difficulty(items=5, constraints=4, solutions=8),
+    "7 things, 8 rules": Difficulty(items=7, constraints=8, solutions=12),
+    "10 things, 14 rules": Difficulty(items=10, constraints=14, solutions=24),
+}
+"""The rows of the table."""
+
+
+def solved(size: str, search: Search, problems: int, looks: int) -> int:
+    """How many of the first problems of a size a search solves."""
     count = 0
     for seed in range(problems):
-        names, rules = read_question(FAMILY.generate(seed, FAMILY.levels[level]).public.question)
+        names, rules = read_question(FAMILY.generate(seed, SIZES[size]).public.question)
         rng = np.random.default_rng([seed, looks])
         count += search(rng, tuple(names[int(i)] for i in rng.permutation(len(names))), rules, looks)
     return count
@@ -123,16 +131,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--problems", type=int, default=200)
     parser.add_argument("--looks", type=int, nargs="+", default=[50, 300])
     asked = parser.parse_args(arguments)
-    print("| level | looks | " + " | ".join(SEARCHES) + " |")
+    print("| size | looks | " + " | ".join(SEARCHES) + " |")
     print("|---|---|" + "---|" * len(SEARCHES))
-    for level in FAMILY.levels:
+    for size in SIZES:
         for looks in asked.looks:
             shown = []
             for search in SEARCHES.values():
-                count = solved(level, search, asked.problems, looks)
+                count = solved(size, search, asked.problems, looks)
                 low, high = wilson(count, asked.problems)
                 shown.append(f"{count / asked.problems:.2f} [{low:.2f}, {high:.2f}]")
-            print(f"| {level} | {looks} | " + " | ".join(shown) + " |", flush=True)
+            print(f"| {size} | {looks} | " + " | ".join(shown) + " |", flush=True)
 
 
 if __name__ == "__main__":

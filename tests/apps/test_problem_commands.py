@@ -55,7 +55,7 @@ def test_the_same_arguments_give_the_same_and_others_other_problems(run):
     ("args", "told"),
     [
         (("nothing",), "no problem family 'nothing'; there are arithmetic"),
-        (("arithmetic", "--difficulty", "huge"), "give easy, middle, hard or a size"),
+        (("arithmetic", "--difficulty", "huge"), "give easy, middle, hard, a size such as 12"),
         (("arithmetic", "--difficulty", "1"), "2 to"),
         (("arithmetic", "--split", "test"), "no split 'test'; there are train, eval"),
         (("arithmetic", "--gold", "/nowhere/gold.jsonl"), "cannot write /nowhere/gold.jsonl"),

@@ -294,7 +294,7 @@ def test_ids_tell_what_is_not_basic():
     difficulties = (None, Difficulty(units=True), FAMILY.levels["hard"])
     basic, units, more = (FAMILY.generate(3, difficulty).public.id for difficulty in difficulties)
     assert (basic, units) == ("arithmetic-eval-16-3", "arithmetic-units-eval-16-3")
-    assert more == "arithmetic-more-eval-24-3"
+    assert more == "arithmetic-more-eval-20-3"
 
 
 @pytest.mark.parametrize("difficulty", DIFFICULTIES)

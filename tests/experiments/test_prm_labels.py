@@ -96,7 +96,7 @@ SCHEDULE = (
 
 
 def test_schedule_knows_rules_in_other_forms_and_foreign_or_doubled_things():
-    problem = family("schedule").generate(3, family("schedule").levels["middle"], Split.EVAL)
+    problem = family("schedule").generate(3, family("schedule").levels["hard"], Split.EVAL)
     assert problem.gold.order[:2] == ("rugs", "mugs")
     found = marks(problem, SCHEDULE)
     assert [found[i] for i in ("C1", "C2", "C7", "C8")] == [True, True, True, False]

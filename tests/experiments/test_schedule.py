@@ -392,7 +392,8 @@ def test_the_public_part_does_not_hold_the_gold():
 
 
 def test_searches_find_solutions_and_random_orders_hardly_do(capsys):
-    found = {name: schedule_moves.solved("middle", search, 12, 40) for name, search in schedule_moves.SEARCHES.items()}
+    size, searches = "7 things, 8 rules", schedule_moves.SEARCHES
+    found = {name: schedule_moves.solved(size, search, 12, 40) for name, search in searches.items()}
     assert found["aimed"] > found["orders"]
     schedule_moves.main(["--problems", "2", "--looks", "5"])
     assert len(capsys.readouterr().out.splitlines()) == 5

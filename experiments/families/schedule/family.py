@@ -25,10 +25,11 @@ __all__ = ["FAMILY", "ScheduleFamily"]
 
 
 LEVELS: Mapping[str, Difficulty] = {
-    "easy": Difficulty(items=5, constraints=4, solutions=8),
-    "middle": Difficulty(),
-    "hard": Difficulty(items=10, constraints=14, solutions=24),
+    "easy": Difficulty(items=5, constraints=4, solutions=None),
+    "middle": Difficulty(items=6, constraints=4, solutions=None),
+    "hard": Difficulty(items=7, constraints=8, solutions=12),
 }
+"""The middle is where the embedded model's greedy direct answer is right one time in four; larger ones go by size."""
 
 
 class ScheduleFamily(Family[ScheduleGold, Difficulty]):
@@ -40,7 +41,7 @@ class ScheduleFamily(Family[ScheduleGold, Difficulty]):
 
     def generate(self, seed: int, difficulty: Difficulty | None = None, split: Split = Split.EVAL) -> ScheduleProblem:
         """Draws one problem."""
-        return generate(seed, difficulty, split)
+        return generate(seed, difficulty or self.levels["middle"], split)
 
     def sized(self, size: int) -> Difficulty:
         """The difficulty with `size` things and `2 * size - 6` rules.
