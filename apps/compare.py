@@ -17,7 +17,7 @@ from ..decoders.base import LanguageModel
 from ..decoders.registry import load_model
 from ..planner.errors import ConfigError, MissingExtra
 from .exits import Exit, guard
-from .options import BaseUrl, Json, ModelName, Quiet, Seed, from_environment
+from .options import BaseUrl, Json, ModelName, Quiet, Seed, model_options
 from .progress import Progress
 from .screen import Level, Screen, console, put, put_table, row, table, write_json
 
@@ -97,7 +97,8 @@ def compare(
             return
         if out is None:
             raise ConfigError("give the run's folder: --out DIR (or --plan to see what would be run)")
-        made = _engine(engine, arguments, _loader(ctx, model, base_url, dtype), parallel, workers, ray_address)
+        load = partial(load_model, model, **model_options(ctx, model, base_url, dtype))
+        made = _engine(engine, arguments, load, parallel, workers, ray_address)
         with Screen(Level.QUIET if quiet or json_ else Level.NORMAL) as screen:
             summary = _drive(arguments, out, made, screen)
         _tell_rows(out, json_)
@@ -119,20 +120,6 @@ def _arguments(*, methods: str, budgets: str, data: str | None, **given: Any) ->
         raise ConfigError(f"--budgets {budgets}: give whole numbers of tokens with commas between") from None
     names = names_of(methods, ceilings=data is None)
     return Arguments.checked(methods=names, budgets=caps, data=name or None, path=path, **given)
-
-
-def _loader(ctx: typer.Context, name: str, base_url: str | None, dtype: str | None) -> Callable[[], LanguageModel]:
-    """What loads the model, in whichever process."""
-    if dtype is not None:
-        if dtype not in ("float32", "bfloat16"):
-            raise ConfigError(f"no dtype {dtype!r}; there are float32 and bfloat16")
-        if name != "embedded" and not name.startswith("hf/"):
-            raise ConfigError(f"--dtype is for local models, not for {name}")
-    if base_url is None or (not name.startswith("openai/") and from_environment(ctx, "base_url")):
-        return partial(load_model, name) if dtype is None else partial(load_model, name, dtype=dtype)
-    if not name.startswith("openai/"):
-        raise ConfigError(f"--base-url is for openai/NAME models, not for {name}")
-    return partial(load_model, name, base_url=base_url)
 
 
 def _engine(

@@ -50,6 +50,31 @@ def from_environment(ctx: typer.Context, name: str) -> bool:
     return source is not None and source.name == "ENVIRONMENT"
 
 
+def model_options(ctx: typer.Context, name: str, base_url: str | None, dtype: str | None = None) -> dict[str, str]:
+    """What a model string is loaded with; an endpoint from the environment is for those that have one.
+
+    Raises:
+        ConfigError: An option is not for this kind of model, or is none.
+    """
+    found: dict[str, str] = {}
+    if dtype is not None:
+        if dtype not in ("float32", "bfloat16"):
+            raise ConfigError(f"no dtype {dtype!r}; there are float32 and bfloat16")
+        if not is_local(name):
+            raise ConfigError(f"--dtype is for local models, not for {name}")
+        found["dtype"] = dtype
+    if base_url is not None and name.startswith("openai/"):
+        found["base_url"] = base_url
+    elif base_url is not None and not from_environment(ctx, "base_url"):
+        raise ConfigError(f"--base-url is for openai/NAME models, not for {name}")
+    return found
+
+
+def is_local(name: str) -> bool:
+    """Whether a model string names a model that is run in this process."""
+    return name == "embedded" or name.startswith("hf/")
+
+
 def read_text(path: str) -> str:
     """The text of a file, or of standard input for ``-``.
 
@@ -161,10 +186,4 @@ def open_model(ctx: typer.Context, name: str, base_url: str | None) -> LanguageM
         ConfigError: No such model, or an endpoint was given for a model that has none.
         MissingExtra: Its optional dependency is not installed.
     """
-    if base_url is None:
-        return registry.load_model(name)
-    if name.startswith("openai/"):
-        return registry.load_model(name, base_url=base_url)
-    if from_environment(ctx, "base_url"):
-        return registry.load_model(name)
-    raise ConfigError(f"--base-url is for openai/NAME models, not for {name}")
+    return registry.load_model(name, **model_options(ctx, name, base_url))

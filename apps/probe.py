@@ -6,14 +6,14 @@ import asyncio
 import time
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ..decoders.registry import load_model
 from ..planner.errors import ConfigError, RunError
 from .exits import guard
-from .options import BaseUrl, Json, Quiet, Seed, from_environment
+from .options import BaseUrl, Json, Quiet, Seed, is_local, model_options
 from .progress import Progress
 from .screen import Level, Screen, console, put_table, row, table, write_json
 
@@ -58,7 +58,8 @@ def probe(
             raise ConfigError(f"--methods {methods!r}: give names with commas between")
         asked = Probing(names, problems, seed, changes, links, path)
         name, numbers = _model(run)
-        load = partial(load_model, name, **_endpoint(ctx, name, base_url), **_dtype(name, numbers))
+        dtype = {"dtype": numbers} if numbers and is_local(name) else {}  # as the run had it, whatever it was
+        load = partial(load_model, name, **model_options(ctx, name, base_url), **dtype)
         with Screen(Level.QUIET if quiet or json_ else Level.NORMAL) as screen:
             with Progress(screen, time.monotonic, "plans") as progress:
                 found = asyncio.run(ask(run, asked, load, width=parallel, told=progress.at))
@@ -74,29 +75,14 @@ def probe(
 
 def _model(run: Path) -> tuple[str, str]:
     """The model string of a run, and what it computed with."""
-    import json
-
+    from ..experiments.runs.arguments import kept_arguments
     from ..experiments.runs.store import Store
 
     with Store.open(run) as store:
-        try:
-            return str(json.loads(store.meta["arguments"])["model"]), store.meta.get("model_numbers", "")
-        except (KeyError, TypeError, json.JSONDecodeError):
-            raise RunError(f"the run in {run} does not say which model it asked; run it anew") from None
-
-
-def _dtype(name: str, numbers: str) -> dict[str, str]:
-    """A local model is loaded as the run had it."""
-    local = name == "embedded" or name.startswith("hf/")
-    return {"dtype": numbers} if local and numbers else {}
-
-
-def _endpoint(ctx: typer.Context, name: str, base_url: str | None) -> dict[str, Any]:
-    if base_url is None or (not name.startswith("openai/") and from_environment(ctx, "base_url")):
-        return {}
-    if not name.startswith("openai/"):
-        raise ConfigError(f"--base-url is for openai/NAME models, not for {name}")
-    return {"base_url": base_url}
+        name = kept_arguments(store.meta, run).get("model")
+        if not isinstance(name, str):
+            raise RunError(f"the run in {run} does not say which model it asked; run it anew")
+        return name, store.meta.get("model_numbers", "")
 
 
 def _tell(found: Summary, as_json: bool) -> None:

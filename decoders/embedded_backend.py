@@ -97,7 +97,6 @@ class EmbeddedModel(HFModel):
         return SCOPE_MESSAGE.format(found=found, threshold=self.scope) if found > self.scope else None
 
 
-@functools.lru_cache(maxsize=2)
 def load_embedded(dtype: str = "float32") -> EmbeddedModel:
     """The shipped model, loaded once per process and shared.
 
@@ -108,6 +107,11 @@ def load_embedded(dtype: str = "float32") -> EmbeddedModel:
         MissingExtra: torch or transformers is not installed.
         ConfigError: The package holds no weights.
     """
+    return _opened(dtype)
+
+
+@functools.lru_cache(maxsize=2)
+def _opened(dtype: str) -> EmbeddedModel:
     return EmbeddedModel.open(dtype=dtype)
 
 

@@ -19,11 +19,12 @@ from typing import TYPE_CHECKING, Any, Literal
 from ..planner.errors import ModelError
 from ..planner.ledger import Usage
 from .base import Capabilities, Completion, LanguageModel, Message, SampleRequest, Samples, TokenLogprob, TokenScores
-from .batching import UNFINISHED, Batcher, BatchFailed, Unfinished
+from .batching import Batcher, BatchFailed
 from .hf_load import apply_template, context_length, end_tokens, load_pretrained
 from .hf_tokens import TokenTable
 
 if TYPE_CHECKING:
+    from .batching import Unfinished
     from .hf_decode import Row, SampleJob
     from .hf_generate import Job, Sampled, Scored
 
@@ -81,7 +82,7 @@ class HFModel(LanguageModel):
         self._temperature = default_temperature if default_temperature is not None else stated or 1.0
         self._table = TokenTable(tokenizer)
         self.engine = Engine(Forward(model), self._table, self._ends, max_rows=max_rows, cache_tokens=cache_tokens)
-        self._batcher: Batcher[Job, tuple[Sampled | Scored, float]] = Batcher(
+        self._batcher: Batcher[Job, Sampled | Scored] = Batcher(
             self._timed_run, max_rows=max_rows, window=window
         )
         self.capabilities = Capabilities(
@@ -166,10 +167,10 @@ class HFModel(LanguageModel):
             ModelError: The prompt leaves no room in the context, or the model failed.
         """
         job = self._sample_job(request)
-        sampled, seconds = await self._answer(job)
+        sampled = await self._answer(job)
         completions = tuple(self._completion(row) for row in sampled.rows)
         written = sum(len(row.tokens) for row in sampled.rows)
-        usage = self._usage(len(job.prompt), sampled.reused, written, seconds)
+        usage = self._usage(len(job.prompt), sampled.reused, written, job.seconds)
         return Samples(completions, usage, self._notes(request, job))
 
     async def score(self, prompt: str | Sequence[Message], continuation: str) -> TokenScores:
@@ -190,11 +191,12 @@ class HFModel(LanguageModel):
         if not tail:
             return TokenScores(logprobs=(), offsets=())
         self._check_room(len(head) + len(tail) - 1)
-        scored, seconds = await self._answer(ScoreJob(head, tail))
+        job = ScoreJob(head, tail)
+        scored = await self._answer(job)
         return TokenScores(
             logprobs=tuple(scored.logprobs),
             offsets=self._table.offsets(tail, continuation),
-            usage=self._usage(len(head) + len(tail), scored.reused, 0, seconds),
+            usage=self._usage(len(head) + len(tail), scored.reused, 0, job.seconds),
         )
 
     async def aclose(self) -> None:
@@ -230,23 +232,20 @@ class HFModel(LanguageModel):
             )
         return context - length
 
-    async def _answer(self, job: Any) -> tuple[Any, float]:
+    async def _answer(self, job: Any) -> Any:
         try:
             return await self._batcher.submit(job)
         except BatchFailed as exc:
             raise ModelError(f"{self.name} failed: {type(exc.__cause__).__name__}: {exc}") from exc.__cause__
 
-    def _timed_run(self, jobs: Sequence[Job]) -> list[tuple[Sampled | Scored, float] | Unfinished]:
-        """The batch's answers, each with its equal shares of the seconds that its batches took."""
+    def _timed_run(self, jobs: Sequence[Job]) -> list[Sampled | Scored | Unfinished]:
+        """The batch's answers; the seconds that it took are shared equally among its jobs."""
         started = self._clock()
         answers = self.engine.run(jobs)
         share = (self._clock() - started) / len(jobs)
         for job in jobs:
             job.seconds += share
-        return [
-            UNFINISHED if isinstance(answer, Unfinished) else (answer, job.seconds)
-            for job, answer in zip(jobs, answers, strict=True)
-        ]
+        return answers
 
     def _usage(self, prompt: int, reused: int, written: int, seconds: float) -> Usage:
         fresh = prompt - reused + written

@@ -108,12 +108,8 @@ class Engine:
     def _write(self, jobs: Sequence[SampleJob], *, waiting: bool) -> None:
         """Writes completions until enough of them have ended for others to take their places."""
         rows = [row for job in jobs for row in job.begun if row.finish is None]
-        if not self.forward.batchable:
-            for row in rows:
-                Decoder(self.forward, self.table, self.ends, [row], self.prefixes).run()
-            return
-        parts = [rows[start : start + self.max_rows] for start in range(0, len(rows), self.max_rows)]
-        for part in parts:
+        size = self.max_rows if self.forward.batchable else 1  # a row alone never pauses
+        for part in (rows[start : start + size] for start in range(0, len(rows), size)):
 
             def pause(part: Sequence[Row] = part) -> bool:
                 ended = sum(row.finish is not None for row in part)

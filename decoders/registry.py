@@ -33,8 +33,7 @@ def load_model(model: str | LanguageModel, **options: Any) -> LanguageModel:
     if provider == "embedded" and not name:
         from .embedded_backend import load_embedded
 
-        dtype = options.get("dtype") or "float32"
-        return load_embedded() if dtype == "float32" else load_embedded(dtype)
+        return load_embedded(options.get("dtype") or "float32")
     if provider == "openai" and name:
         from .openai_backend import OpenAIModel
 

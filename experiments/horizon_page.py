@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from .curves import Curve
 from .matching import Axis, tokens
 from .report.figures import horizon
-from .report.horizon import ASKED, bins, curve_of
+from .report.growing import Horizon, HorizonPoint
+from .report.horizon import ASKED, bins, curve_of, read_at
 from .report.loading import Tried, stream
-from .report.records import Horizon, HorizonPoint, RunFacts, Value
+from .report.page import csv_text
+from .report.records import RunFacts, Value
 from .report.sections import needed
 from .report.words import percent, whole
-from .statistics import clustered_mean
 from .whole_files import put_files
 
 __all__ = ["Page", "Row", "equal", "write"]
@@ -82,17 +80,10 @@ def equal(page: Page) -> list[Row]:
         judged = curves[page.primary]
         for point in sorted(judged.points if judged else (), key=lambda p: p.budget):
             for name, curve in curves.items():
-                value = None if curve is None else _read(curve, point.spend, name, size, point.budget)
+                rng = stream("horizon", "equal", name, size, point.budget)
+                value = read_at(curve, point.spend, rng, _DRAWS)
                 made.append(Row(size, len(part), name, point.budget, point.spend, value))
     return made
-
-
-def _read(curve: Curve, spend: float, method: str, size: float, budget: int) -> Value | None:
-    reading = curve.read(spend)
-    if reading is None:
-        return None
-    rng = stream("horizon", "equal", method, size, budget)
-    return Value.share(clustered_mean(reading.shares, curve.problems, rng=rng, draws=_DRAWS))
 
 
 def write(page: Page, folder: Path) -> list[Path]:
@@ -103,11 +94,12 @@ def write(page: Page, folder: Path) -> list[Path]:
         MissingExtra: matplotlib is not installed.
     """
     rows = equal(page)
+    needed_rows = [_needed_row(entry, point) for entry in page.horizons for point in entry.points]
     files = {
         "horizon.md": _markdown(page, rows).encode("utf-8", "replace"),
         "horizon.png": horizon(page.horizons, page.primary, "horizon").png,
-        "horizon.csv": _csv([_accuracy_row(page, row) for row in rows]),
-        "needed.csv": _csv([_needed_row(entry, point) for entry in page.horizons for point in entry.points]),
+        "horizon.csv": csv_text([_accuracy_row(page, row) for row in rows]).encode(),
+        "needed.csv": csv_text(needed_rows).encode(),
     }
     return put_files(folder, files)
 
@@ -130,14 +122,6 @@ def _needed_row(entry: Horizon, point: HorizonPoint) -> dict[str, object]:
         "known": "at most" if point.at_start else "exactly" if known == "exact" else "more than",
         "low": point.needed_low, "high": point.needed_high, "most_measured": point.most,
     }  # fmt: skip
-
-
-def _csv(rows: Sequence[Mapping[str, object]]) -> bytes:
-    out = io.StringIO()
-    writer = csv.DictWriter(out, fieldnames=list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return out.getvalue().encode()
 
 
 def _markdown(page: Page, rows: Sequence[Row]) -> str:

@@ -15,6 +15,7 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -225,9 +226,5 @@ class PeerMethod(Method):
         return found[best]
 
 
-def _maker(recipe: Recipe) -> Callable[[], PeerMethod]:
-    return lambda: PeerMethod(recipe)
-
-
-PEERS: Mapping[str, Callable[[], Method]] = {recipe.name: _maker(recipe) for recipe in RECIPES}
+PEERS: Mapping[str, Callable[[], Method]] = {recipe.name: partial(PeerMethod, recipe) for recipe in RECIPES}
 """What makes each peer's method, by name."""

@@ -53,9 +53,7 @@ def opened(run: Path, meta: Mapping[str, str], problems: Sequence[ProblemRow], m
     folder = run / FOLDER
     what = {
         "arguments": "{}",
-        "model": model.name,
-        "model_hash": model.digest,
-        "model_numbers": model.numbers,
+        **model.meta,
         "problems": meta.get("problems", ""),
         "version": __version__,
     }

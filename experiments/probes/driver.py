@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ from ...planner.ledger import Usage
 from ...settings import Settings
 from ..families.base import PublicProblem
 from ..report.extra import Extra, LinkExtra, Made, read_file
-from ..runs.arguments import Arguments
+from ..runs.arguments import Arguments, kept_arguments
 from ..runs.engine import ModelFacts, facts_of
 from ..runs.records import ProblemRow
 from ..runs.sealed import Sealed
@@ -158,11 +157,8 @@ def _found(folder: str | Path, asked: Probing) -> _Run:
 
 
 def _arguments(folder: Path, meta: Mapping[str, str], path: str) -> Arguments:
-    try:
-        kept: dict[str, Any] = json.loads(meta.get("arguments", ""))
-        data = kept.get("data")
-    except (json.JSONDecodeError, AttributeError):
-        raise RunError(f"the run in {folder} does not say what it is; run it anew") from None
+    kept = kept_arguments(meta, folder)
+    data = kept.get("data")
     if data is not None and not path:
         raise ConfigError(f"the run is of the set {data}, and a run does not keep where that lies: give --path PATH")
     return Arguments.checked(**kept, path=path)

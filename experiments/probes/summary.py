@@ -94,7 +94,7 @@ class _Part:
 
     def _entry(self, mode: str, rate: Estimate, n: int, unit: str, about: str) -> Extra:
         value = Value.share(rate)
-        low, high = (0.0, 1.0) if math.isnan(value.low) else (value.low, value.high)  # one problem tells of no other
+        low, high = _ends(value)
         return Extra.model_validate(
             {
                 "mode": mode,
@@ -110,6 +110,11 @@ class _Part:
                 "by": BY,
             }
         )
+
+
+def _ends(share: Value) -> tuple[float, float]:
+    """A share's interval: all that there is where one problem tells of no other."""
+    return (0.0, 1.0) if math.isnan(share.low) else (share.low, share.high)
 
 
 def _by_way(effects: Sequence[Effect]) -> str:
@@ -131,7 +136,7 @@ def links(rows: Sequence[Replaced]) -> list[LinkExtra]:
             words = ("probe", row.link, row.method, family, level)
             share = Value.share(clustered_mean(now, range(len(now)), rng=stream(*words), draws=_DRAWS))
             gain = paired_difference(now, was, rng=stream(*words, "gain"), draws=_DRAWS) if len(pairs) > 1 else None
-            low, high = (0.0, 1.0) if math.isnan(share.low) else (share.low, share.high)
+            low, high = _ends(share)
             found.append(
                 LinkExtra(
                     link=row.link,

@@ -12,12 +12,13 @@ from ...planner.errors import ConfigError
 from ..matching import AXES, Axis, Curve, tokens
 from ..metrics.signal import Bin
 from .costs import PLAN_EDITS, common, comparisons, costs, curves_of, measured, rows_of
-from .extra import Extra, LinkExtra, Made, read_file
+from .extra import Extra, ExtraFile, LinkExtra, Made, read_file
 from .failures import bins_of, failures
+from .growing import Horizon
 from .horizon import horizons
 from .links import links, stables
 from .loading import SEED, Loaded, Tried, load
-from .records import Compared, Cost, Failure, Horizon, Link, Measured, Row, RunFacts, Stable, Substituted, Value, plain
+from .records import Compared, Cost, Failure, Link, Measured, Row, RunFacts, Stable, Substituted, Value, plain
 from .verdict import RULE, Verdict, details, headline, verdict
 
 __all__ = ["Asked", "Facts", "Group", "facts"]
@@ -168,10 +169,11 @@ def facts(folders: Sequence[Any], asked: Asked | None = None) -> Facts:
     loaded = [load(folder, asked.primary) for folder in folders]
     for run in loaded:
         _known(run, asked.primary)
+    beside = {run.folder: read_file(run.folder) for run in loaded}
     parts = _parts(loaded, axis)
     compared = comparisons({part.label: part.curves for part in parts}, asked.primary, asked.draws)
     family = sum(entry.kind == "baseline" for entries in compared.values() for entry in entries)
-    groups = tuple(_group(part, compared[part.label], asked, family) for part in parts)
+    groups = tuple(_group(part, compared[part.label], asked, family, beside[part.run.folder]) for part in parts)
     rows = [row for part in parts for row in part.rows if row.problem in part.kept]
     made = Facts(
         asked=asked,
@@ -185,7 +187,7 @@ def facts(folders: Sequence[Any], asked: Asked | None = None) -> Facts:
         family=family,
         groups=groups,
         horizons=horizons(rows, asked.primary, axis, min(asked.draws, 2_000)),
-        asked_again={run.facts.name: made for run in loaded if (made := read_file(run.folder).made) is not None},
+        asked_again={run.facts.name: made for run in loaded if (made := beside[run.folder].made) is not None},
     )
     verdicts = [entry for group in groups for entry in group.verdicts]
     plainly = headline([entry for group in groups for entry in group.plainly])
@@ -219,7 +221,7 @@ def _parts(loaded: Sequence[Loaded], axis: Axis) -> list[_Part]:
     return made
 
 
-def _group(part: _Part, compared: tuple[Compared, ...], asked: Asked, family: int) -> Group:
+def _group(part: _Part, compared: tuple[Compared, ...], asked: Asked, family: int, beside: ExtraFile) -> Group:
     label, draws = part.label, asked.draws
     rows = [row for row in part.rows if row.problem in part.kept]
     methods = measured(part.curves, asked.primary, label, draws)
@@ -230,7 +232,6 @@ def _group(part: _Part, compared: tuple[Compared, ...], asked: Asked, family: in
         for attempt in part.run.searched
         if (attempt.family, attempt.level) == (part.family, part.level) and attempt.problem in part.kept
     ]
-    beside = read_file(part.run.folder)
     extras = [extra for extra in beside.measured if _fits(extra, part, asked.primary)]
     gold = [link for link in beside.links if _fits(link, part, asked.primary)]
     own = next((entry for entry in methods if entry.method == asked.primary and entry.points), None)

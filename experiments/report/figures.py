@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 from ...planner.errors import MissingExtra
 from ..methods.registry import METHODS
 from .facts import Facts, Group
+from .growing import Horizon
 from .horizon import ASKED
-from .records import Horizon
 from .words import clean
 
 __all__ = ["Figure", "figures", "horizon"]

@@ -11,10 +11,11 @@ from ...planner.errors import ConfigError
 from ..families.registry import STEPS
 from ..matching import Axis, Curve
 from ..statistics import Cost, Fit, censored_growth, clustered_mean
+from .growing import Horizon, HorizonPoint, Line
 from .loading import Tried, stream
-from .records import Horizon, HorizonPoint, Line, Value
+from .records import Value
 
-__all__ = ["ASKED", "BESIDE", "bins", "cost", "horizons", "spent_by"]
+__all__ = ["ASKED", "BESIDE", "bins", "cost", "curve_of", "horizons", "read_at", "spent_by"]
 
 ASKED = 0.8
 """The accuracy whose cost is followed."""
@@ -95,6 +96,14 @@ def curve_of(rows: Sequence[Tried], axis: Axis) -> Curve | None:
         return None
 
 
+def read_at(curve: Curve | None, spend: float | None, rng: np.random.Generator, draws: int) -> Value | None:
+    """A method's accuracy at a spend with its interval; None where that is outside of what was measured of it."""
+    reading = None if curve is None or spend is None else curve.read(spend)
+    if curve is None or reading is None:
+        return None
+    return Value.share(clustered_mean(reading.shares, curve.problems, rng=rng, draws=draws))
+
+
 def spent_by(curve: Curve | None, budget: int | None = None) -> float | None:
     """What a method spent at a budget, its highest by default; None where it was not run."""
     if curve is None:
@@ -138,7 +147,7 @@ def _horizon(
                 size=size,
                 problems=count,
                 spend=math.nan if spend is None else spend,
-                accuracy=_read(curve, spend, stream("horizon", family, method, size), draws),
+                accuracy=read_at(curve, spend, stream("horizon", family, method, size), draws),
                 needed=math.nan if here is None or here.side == "above" else here.tokens,
                 needed_low=low,
                 needed_high=high,
@@ -176,13 +185,6 @@ def _ends(costs: Sequence[Cost]) -> tuple[float, float]:
     values = [math.inf if found.side == "above" else found.tokens for found in costs]
     low, high = np.quantile(np.asarray(values), [0.025, 0.975], method="inverted_cdf")
     return float(low), float(high)
-
-
-def _read(curve: Curve | None, spend: float | None, rng: np.random.Generator, draws: int) -> Value | None:
-    reading = None if curve is None or spend is None else curve.read(spend)
-    if curve is None or reading is None:
-        return None
-    return Value.share(clustered_mean(reading.shares, curve.problems, rng=rng, draws=draws))
 
 
 def _line(fit: Fit | None) -> Line | None:

@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from ...planner.errors import RunError
 from ...planner.ledger import Usage
 from ..methods.registry import METHODS
+from ..runs.arguments import kept_arguments
 from ..runs.store import Attempt, ProblemRow, Store
 from .records import RunFacts
 
@@ -114,7 +114,7 @@ def load(folder: str | Path, primary: str) -> Loaded:
         searched = tuple(store.attempts(method=primary, budget=max(budgets))) if budgets else ()
         path = store.folder
     name = path.resolve().name
-    arguments = _arguments(meta, name)
+    arguments = kept_arguments(meta, name) if "arguments" in meta else {}
     facts = RunFacts(
         name=name,
         arguments=arguments,
@@ -125,16 +125,6 @@ def load(folder: str | Path, primary: str) -> Loaded:
         expected=_expected(arguments, len(problems), rows),
     )
     return Loaded(facts, path, rows, searched, {row.id: _question(row) for row in problems})
-
-
-def _arguments(meta: Mapping[str, str], name: str) -> dict[str, Any]:
-    try:
-        found = json.loads(meta.get("arguments", "{}"))
-    except json.JSONDecodeError:
-        found = None
-    if not isinstance(found, dict):
-        raise RunError(f"the run {name} does not say what it is: its meta table has no arguments; run it anew")
-    return found
 
 
 def _question(row: ProblemRow) -> str:

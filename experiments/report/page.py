@@ -25,7 +25,7 @@ from .sections import sections
 from .verdict import Decision
 from .words import clean
 
-__all__ = ["decision", "files", "html", "markdown", "write"]
+__all__ = ["csv_text", "decision", "files", "html", "markdown", "write"]
 
 _MARKED = frozenset({"keep", "kill", "undecided", "better", "worse", "fault", "no fault"})
 _SHORT, _MID, _LONG = 13, 24, 60
@@ -119,8 +119,8 @@ def files(facts: Facts) -> dict[str, bytes]:
         "report.html": html(facts, drawn),
         "report.md": markdown(facts, drawn),
         "report.json": told,
-        "curves.csv": _csv(_curves(facts)),
-        "comparisons.csv": _csv(_comparisons(facts)),
+        "curves.csv": csv_text(_curves(facts)),
+        "comparisons.csv": csv_text(_comparisons(facts)),
     }
     made = {name: text.encode("utf-8", "replace") for name, text in texts.items()}
     return made | {f"{figure.name}.png": figure.png for figure in drawn}
@@ -171,7 +171,8 @@ def _comparisons(facts: Facts) -> list[dict[str, object]]:
     return rows
 
 
-def _csv(rows: Sequence[Mapping[str, object]]) -> str:
+def csv_text(rows: Sequence[Mapping[str, object]]) -> str:
+    """Rows as CSV under the names of the first; empty where there are none."""
     out = io.StringIO()
     if rows:
         writer = csv.DictWriter(out, fieldnames=list(rows[0]), lineterminator="\n")

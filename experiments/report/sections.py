@@ -10,8 +10,8 @@ from ..matching import TOLERANCE
 from .facts import Facts
 from .figures import Figure, axis_name
 from .group_sections import Section, Table, of_group
+from .growing import HorizonPoint
 from .horizon import ASKED
-from .records import HorizonPoint
 from .words import NONE, clean, percent, points, probability, whole
 
 __all__ = ["command", "needed", "sections"]

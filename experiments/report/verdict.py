@@ -190,13 +190,16 @@ def _tops(verdicts: Sequence[Verdict]) -> list[Verdict]:
     return [max((e for e in verdicts if e.task == task), key=lambda entry: entry.budget) for task in tasks]
 
 
+def _points(value: Value) -> str:
+    return f"{100 * value.value:+.1f} points [{100 * value.low:+.1f}, {100 * value.high:+.1f}]"
+
+
 def _brief(entry: Verdict) -> str:
     place = f"{entry.method} on {entry.task} at {entry.budget:,} tokens"
     if entry.difference is None:
         return f"refused to judge {place}"
-    v = entry.difference
     about = " about" if entry.decision == "undecided" else ""
-    return f"{entry.decision}{about} {place} ({100 * v.value:+.1f} points [{100 * v.low:+.1f}, {100 * v.high:+.1f}])"
+    return f"{entry.decision}{about} {place} ({_points(entry.difference)})"
 
 
 def _part(entry: Verdict, lower: str) -> str:
@@ -206,7 +209,7 @@ def _part(entry: Verdict, lower: str) -> str:
     v = entry.difference
     where = "at equal spend," if entry.equal else "that spends less, whatever its budget, than its"
     told = (
-        f"{100 * v.value:+.1f} points [{100 * v.low:+.1f}, {100 * v.high:+.1f}] against {entry.rival} {where} "
+        f"{_points(v)} against {entry.rival} {where} "
         f"{whole(entry.spend)} ({v.n} {v.unit}, p = {entry.adjusted:.2g} after Holm{lower and '; ' + lower})"
     )
     if entry.decision in ("keep", "kill"):

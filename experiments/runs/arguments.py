@@ -3,19 +3,41 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ..._version import __version__
-from ...planner.errors import ConfigError
+from ...planner.errors import ConfigError, RunError
 from .engine import ModelFacts
 from .records import ProblemRow, canonical
 from .registry import make, wants_gold
 from .sources import FamilySource, SetSource, Source
 from .work import Job, work_list
 
-__all__ = ["Arguments"]
+__all__ = ["Arguments", "kept_arguments"]
+
+
+def kept_arguments(meta: Mapping[str, str], run: str | Path) -> dict[str, Any]:
+    """The arguments that a run's file keeps, as they were given.
+
+    Args:
+        meta: The file's table of facts.
+        run: The run, for the error.
+
+    Raises:
+        RunError: There are none.
+    """
+    try:
+        found = json.loads(meta.get("arguments", ""))
+    except json.JSONDecodeError:
+        found = None
+    if not isinstance(found, dict):
+        raise RunError(f"the run {run} does not say what it is: its meta table has no arguments; run it anew")
+    return found
 
 
 class Arguments(BaseModel):
@@ -101,9 +123,7 @@ class Arguments(BaseModel):
         rows = canonical([list(row) for row in problems])
         return {
             "arguments": canonical(self.model_dump(mode="json")),
-            "model": model.name,
-            "model_hash": model.digest,
-            "model_numbers": model.numbers,
+            **model.meta,
             "problems": hashlib.sha256(rows.encode()).hexdigest()[:16],
             "version": __version__,
         }

@@ -31,6 +31,11 @@ class ModelFacts(NamedTuple):
     digest: str = ""
     numbers: str = ""
 
+    @property
+    def meta(self) -> dict[str, str]:
+        """The same as facts of a run's file."""
+        return {"model": self.name, "model_hash": self.digest, "model_numbers": self.numbers}
+
 
 def facts_of(model: LanguageModel) -> ModelFacts:
     """Which model it is; a local one by all its weights."""

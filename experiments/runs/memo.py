@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from ...decoders.base import LanguageModel, Message, SampleRequest, Samples, TokenScores, as_messages
@@ -76,10 +77,8 @@ class RememberingModel(Wrapped):
             except asyncio.CancelledError:
                 task = asyncio.current_task()
                 if told.result.cancelled() and not (task and task.cancelling()):
-                    continue  # who asked was cancelled, not who waits
+                    continue  # who asked failed or was cancelled, not who waits: the call is made again
                 raise
-            except Exception:  # whoever asked hears of it; the call is made again
-                continue
             if fits(found, told.most):
                 self.spared += 1
                 return found
@@ -96,11 +95,8 @@ class RememberingModel(Wrapped):
             found = await ask()
         except BaseException:
             told.result.cancel()
-            rest = [other for other in self._told.get(key, ()) if other is not told]
-            if rest:
-                self._told[key] = rest
-            else:
-                self._told.pop(key, None)
+            with suppress(KeyError, ValueError):  # forgotten meanwhile
+                self._told[key].remove(told)
             raise
         told.result.set_result(found)
         return found

@@ -28,7 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...verifiers.scoring import Interval
-from .growth import LEAST_HORIZONS, SUBSTANTIAL, Fit, Growth, Shape
+from .growth import LEAST_HORIZONS, Fit, Growth, Shape, nearer
 from .scipy_stats import scipy_optimize, scipy_special
 
 __all__ = ["CensoredGrowth", "Cost", "censored_growth"]
@@ -231,17 +231,12 @@ def _fit(h: Floats, costs: Sequence[Cost], *, straight: bool) -> Fit:
 
 
 def _verdict(gap: float, interval: Interval | None, better: Fit, share: float, lost: float) -> tuple[Shape, str]:
-    nearer: Shape = "exponential" if gap > 0 else "linear"
-    told = f"AIC differs by {abs(gap):.1f} in favour of {nearer}"
-    if abs(gap) < SUBSTANTIAL:
-        return "undecided", f"{told}, less than {SUBSTANTIAL:g}"
-    if better.slope_interval.low <= 0:
-        return "undecided", f"{told}, but its slope may be 0: nothing is seen to grow"
-    if interval is None:
-        return nearer, told
+    shape, told = nearer(gap, better)
+    if shape == "undecided" or interval is None:
+        return shape, told
     if lost > _MOST_LOST:
         return "undecided", f"{told}, but {lost:.0%} of the resampled problems have too few costs to fit"
-    agree = share if nearer == "exponential" else 1 - share
+    agree = share if shape == "exponential" else 1 - share
     if math.isnan(interval.low) or interval.low <= 0 <= interval.high:
         return "undecided", f"{told}, but over resampled problems the difference has either sign ({agree:.0%} agree)"
-    return nearer, f"{told}, and so over resampled problems [{interval.low:+.1f}, {interval.high:+.1f}]"
+    return shape, f"{told}, and so over resampled problems [{interval.low:+.1f}, {interval.high:+.1f}]"

@@ -146,18 +146,29 @@ def _gap_interval(h: Floats, replicates: Floats) -> Interval:
     return Interval(float(low), float(high))
 
 
-def _verdict(gap: float, interval: Interval | None, better: Fit) -> tuple[Shape, str]:
-    nearer: Shape = "exponential" if gap > 0 else "linear"
-    told = f"AIC differs by {abs(gap):.1f} in favour of {nearer}"
+def nearer(gap: float, better: Fit) -> tuple[Shape, str]:
+    """The shape that the data themselves are nearer to, and why; ``undecided`` where they do not tell.
+
+    Args:
+        gap: ``AIC(linear) - AIC(exponential)``.
+        better: The fit that this favours.
+    """
+    shape: Shape = "exponential" if gap > 0 else "linear"
+    told = f"AIC differs by {abs(gap):.1f} in favour of {shape}"
     if abs(gap) < SUBSTANTIAL:
         return "undecided", f"{told}, less than {SUBSTANTIAL:g}"
     if better.slope_interval.low <= 0:
         return "undecided", f"{told}, but its slope may be 0: nothing is seen to grow"
-    if interval is None:
-        return nearer, told
+    return shape, told
+
+
+def _verdict(gap: float, interval: Interval | None, better: Fit) -> tuple[Shape, str]:
+    shape, told = nearer(gap, better)
+    if shape == "undecided" or interval is None:
+        return shape, told
     if math.isnan(interval.low) or interval.low <= 0 <= interval.high:
         return "undecided", f"{told}, but over resampled problems the difference has either sign"
-    return nearer, f"{told}, and so over resampled problems"
+    return shape, f"{told}, and so over resampled problems"
 
 
-__all__ = ["LEAST_HORIZONS", "SUBSTANTIAL", "Fit", "Growth", "Shape", "growth"]
+__all__ = ["LEAST_HORIZONS", "SUBSTANTIAL", "Fit", "Growth", "Shape", "growth", "nearer"]
