@@ -151,7 +151,7 @@ def test_tools_takes_a_read_twice_for_harmless_and_a_write_twice_for_wrong():
 
 
 def test_code_takes_other_words_and_blames_the_step_that_is_not_told():
-    problem = family("code").generate(3, family("code").levels["middle"], Split.EVAL)
+    problem = family("code").generate(3, family("code").levels["easy"], Split.EVAL)
     text = problem.gold.plan
     assert "S2: cut the list before the first number not below 12" in text
     found = marks(problem, text.replace("not below 12", "not below 11"))

@@ -42,14 +42,14 @@ class CodeFamily(Family[CodeGold, Difficulty]):
     def __init__(self, sandbox: Sandbox | None = None) -> None:
         self.sandbox = sandbox or OpenedSandbox()
         self.levels = {
-            "easy": Difficulty(operations=2, invariants=0, distractors=0),
-            "middle": Difficulty(),
-            "hard": Difficulty(operations=5, rules=2, distractors=2, shuffled=True),
+            "easy": Difficulty(),
+            "middle": Difficulty(operations=5, rules=3, distractors=3, shuffled=True),
+            "hard": Difficulty(operations=5, rules=3, distractors=5, shuffled=True),
         }
 
     def generate(self, seed: int, difficulty: Difficulty | None = None, split: Split = Split.EVAL) -> CodeProblem:
         """Draws one problem; no program is run for it."""
-        return generate(seed, difficulty, split)
+        return generate(seed, difficulty or self.levels["middle"], split)
 
     def sized(self, size: int) -> Difficulty:
         """The difficulty with `size` operations, the distractors' among them.
@@ -59,7 +59,7 @@ class CodeFamily(Family[CodeGold, Difficulty]):
         """
         middle = self.levels["middle"]
         try:
-            return Difficulty(operations=size - middle.distractors)
+            return Difficulty(**{**middle.model_dump(), "operations": size - middle.distractors})
         except ValidationError:
             least, most = 1 + middle.distractors, MAX_STEPS + middle.distractors
             raise ConfigError(f"functions have {least} to {most} operations, not {size}") from None

@@ -24,9 +24,12 @@ class PrmConfig(BaseModel):
         problems: Training problems of each family.
         calibration: Problems of each family that the calibration is fitted on.
         chunk: Problems that are drafted together.
-        temperature: Of the sampled draft of each problem; the other one is greedy.
+        hard: Share of the problems at the family's hard level; the others are drawn as the language model's own
+            training draws them.
+        temperature: Of the sampled drafts of each problem; one more is greedy.
+        sampled: How many are sampled.
         longest: Most tokens of a draft.
-        negatives: Share of the training problems that give a hard negative, too.
+        negatives: Hard negatives for each training problem, on average.
         gold: Share of them that give the gold plan.
         raw: Share of the training drafts that are shown as drafted, not as structural edits settle them.
         workers: Processes that draft and judge.
@@ -54,7 +57,9 @@ class PrmConfig(BaseModel):
     problems: int = 480
     calibration: int = 96
     chunk: int = 32
+    hard: float = 0.5
     temperature: float = 0.9
+    sampled: int = 1
     longest: int = 300
     negatives: float = 0.7
     gold: float = 0.25

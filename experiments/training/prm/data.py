@@ -9,13 +9,14 @@ from concurrent.futures import ProcessPoolExecutor
 from functools import lru_cache
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import torch
 
 from ....planner.notation import parse_plan
-from ...families.base import Split
+from ...families.base import Problem, Split
+from ...families.registry import family
 from ...whole_files import written_whole
 from ..batches import load_tokenizer
 from ..draws import draw_problem
@@ -68,8 +69,16 @@ def _language_model(folder: str, narrow: bool) -> Llama:
     return model.bfloat16() if narrow else model
 
 
+def _drawn(rng: np.random.Generator, name: str, split: Split, hard: float) -> Problem[Any]:
+    """A problem at the family's hard level, or of any difficulty."""
+    if rng.random() >= hard:
+        return draw_problem(rng, name, split=split)[0]
+    made = family(name)
+    return made.generate(int(rng.integers(2**62)), made.levels["hard"], split)
+
+
 def chunk_rows(config: PrmConfig, model: str, chunk: Chunk) -> list[Row]:
-    """The rows of a chunk: two drafts of each problem, and in training hard negatives and gold plans as well.
+    """The rows of a chunk: the drafts of each problem, and in training hard negatives and gold plans as well.
 
     Args:
         config: The run.
@@ -79,11 +88,11 @@ def chunk_rows(config: PrmConfig, model: str, chunk: Chunk) -> list[Row]:
     seeds = (config.seed, _PARTS.index(chunk.part), sum(map(ord, chunk.family)), chunk.number)
     rng = np.random.default_rng(np.random.SeedSequence(seeds))
     split = Split.EVAL if chunk.part == "eval" else Split.TRAIN
-    problems = [draw_problem(rng, chunk.family, split=split)[0] for _ in range(chunk.size)]
+    problems = [_drawn(rng, chunk.family, split, config.hard) for _ in range(chunk.size)]
     drafter, tokenizer = _language_model(model, chunk.part != "eval"), load_tokenizer(model)
     texts = [
         (origin, drafts_of(drafter, tokenizer, problems, config.longest, heat, int(rng.integers(2**31))))
-        for origin, heat in (("greedy", 0.0), ("sampled", config.temperature))
+        for origin, heat in (("greedy", 0.0), *[("sampled", config.temperature)] * config.sampled)
     ]
 
     async def rows() -> list[Row]:
@@ -93,7 +102,7 @@ def chunk_rows(config: PrmConfig, model: str, chunk: Chunk) -> list[Row]:
             for origin, told in texts:
                 raw = learnt and rng.random() < config.raw
                 found.append(await judged_draft(problem, told[n], origin, config.render, raw))
-            if learnt and rng.random() < config.negatives:
+            for _ in range(int(config.negatives + rng.random()) if learnt else 0):
                 wrong = await hard_negative(rng, problem)
                 if wrong is not None:
                     seen = (wrong.named, wrong.silent)
