@@ -39,8 +39,11 @@ class Task(NamedTuple):
         return f"{self.family}_{self.difficulty.replace(',', '_')}"
 
 
-TASKS = tuple(Task(family, "middle") for family in ("arithmetic", "schedule", "tools", "code", "countdown"))
-"""The five families; `countdown` is the negative control."""
+TASKS = (
+    *(Task(family, "hard") for family in ("schedule", "arithmetic", "tools", "code")),
+    Task("countdown", "middle"),
+)
+"""The five families, each as far as the embedded model reaches; `countdown` is the negative control."""
 
 
 class Study(NamedTuple):
@@ -63,7 +66,7 @@ class Study(NamedTuple):
     tasks: tuple[Task, ...] = TASKS
     problems: int = 300
     seeds: int = 3
-    budgets: tuple[int, ...] = (300, 600, 1200, 2400)
+    budgets: tuple[int, ...] = (500, 1000, 2000, 4000)
     probes: int = 100
     dtype: str = "float32"
     model: str = "embedded"
