@@ -29,7 +29,7 @@ from .families.base import Gold, Problem
 from .families.registry import family
 from .family_cells import share
 from .family_tables import head, interval
-from .in_scope import fingerprint, open_model, scoped
+from .in_scope import DTYPES, add_model_arguments, fingerprint, open_model, scoped
 from .methods import BestOfPlans, Direct, Method, Planneal
 
 PUBLISHED = {
@@ -119,9 +119,10 @@ async def report(options: argparse.Namespace, say: Callable[[str], None]) -> dic
     """
     if not (options.data / "countdown").is_dir() or not (options.data / "game24").is_dir():
         raise ConfigError(f"{options.data} holds no countdown/ and game24/; give the folder with both as --data")
-    model = open_model(options.model, options.weights)
+    model = open_model(options.model, options.weights, options.dtype)
     weights = fingerprint(options.model, options.weights)
     command = f"python -m planneal.experiments.countdown_public --model {options.model} --data DIR"
+    command += f" --dtype {options.dtype}" if options.dtype != DTYPES[0] else ""
     command += f" --rows {options.rows} --seed {options.seed}" + (" --beyond-scope" if options.beyond_scope else "")
     say(f"\n### countdown, published puzzles\n\nModel {options.model}{f' (weights {weights})' if weights else ''}, ")
     say(f"seed {options.seed}, the first {options.rows} puzzles of each set; nothing was tuned on them.\n`{command}`\n")
@@ -136,7 +137,8 @@ async def report(options: argparse.Namespace, say: Callable[[str], None]) -> dic
         say("\n".join(lines(some)))
         if options.out is not None:
             options.out.parent.mkdir(parents=True, exist_ok=True)
-            kept = {"model": options.model, "weights": weights, "seed": options.seed, "command": command}
+            kept = {"model": options.model, "weights": weights, "dtype": options.dtype, "seed": options.seed}
+            kept |= {"command": command}
             options.out.write_text(json.dumps(kept | {"entries": entries}, indent=1) + "\n", encoding="utf-8")
     await model.aclose()
     return {"entries": entries}
@@ -145,8 +147,7 @@ async def report(options: argparse.Namespace, say: Callable[[str], None]) -> dic
 def main(arguments: Sequence[str] | None = None) -> None:
     """Command line of the report."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", default="embedded", help="a model string")
-    parser.add_argument("--weights", type=Path, help="a folder of the embedded make to use instead of the shipped one")
+    add_model_arguments(parser)
     parser.add_argument("--data", type=Path, required=True, help="folder with countdown/ and game24/")
     parser.add_argument("--rows", type=int, default=300, help="most puzzles of each set, 0 for all")
     parser.add_argument("--seed", type=int, default=1)

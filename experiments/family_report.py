@@ -30,7 +30,7 @@ from .families.base import LEVELS
 from .families.registry import family, names
 from .family_cells import Asked, Cell, cell
 from .family_tables import LEGEND, count_line, head, level_line, links_table, methods_table
-from .in_scope import fingerprint, open_model
+from .in_scope import DTYPES, add_model_arguments, fingerprint, open_model
 from .whole_files import written_whole
 
 LINK_FAMILIES = ("arithmetic", "schedule", "tools")
@@ -121,15 +121,14 @@ def heading(identity: dict[str, Any]) -> str:
     """Model, weights, seed and number of problems on one line."""
     weights = f" (weights {identity['weights']})" if identity["weights"] else ""
     return (
-        f"Model {identity['model']}{weights}, seed {identity['seed']}, {identity['problems']} problems of each level, "
-        f"planneal {identity['planneal']}"
+        f"Model {identity['model']}{weights}, {identity['dtype']}, seed {identity['seed']}, "
+        f"{identity['problems']} problems of each level, planneal {identity['planneal']}"
     )
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", default="embedded", help="a model string")
-    parser.add_argument("--weights", type=Path, help="a folder of the embedded make to use instead of the shipped one")
+    add_model_arguments(parser)
     parser.add_argument("--families", nargs="+", default=list(names()), choices=names(), metavar="NAME")
     parser.add_argument("--levels", nargs="+", default=list(LEVELS), choices=LEVELS, metavar="LEVEL")
     parser.add_argument("--problems", type=int, default=300, help="problems of each level")
@@ -154,11 +153,12 @@ async def run(options: argparse.Namespace, say: Say, told: Say) -> Report:
         "planneal": __version__,
         "model": options.model,
         "weights": fingerprint(options.model, options.weights),
+        "dtype": options.dtype,
         "seed": options.seed,
         "problems": options.problems,
     }
     report = Report(options.out, identity)
-    model = open_model(options.model, options.weights)
+    model = open_model(options.model, options.weights, options.dtype)
     command = f"`{_command(options)}`"
     for name in options.families:
         asked = [
@@ -182,6 +182,7 @@ def _command(options: argparse.Namespace) -> str:
     """The command that brings the tables back; where they are kept is no part of it."""
     said = ["python", "-m", "planneal.experiments.family_report", "--model", options.model]
     said += ["--weights", str(options.weights)] if options.weights else []
+    said += ["--dtype", options.dtype] if options.dtype != DTYPES[0] else []
     said += ["--families", *options.families, "--levels", *options.levels]
     said += ["--problems", str(options.problems), "--seed", str(options.seed)]
     for flag, chosen, usual in (

@@ -22,11 +22,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..decoders.base import LanguageModel
-from ..decoders.registry import load_model
 from ..planner.errors import ConfigError, PlannealError
 from .families.base import Family
 from .families.registry import STEPS, family
 from .horizon_page import Page, write
+from .in_scope import DTYPES, open_model
 from .report.facts import Asked
 from .report.horizon import horizons
 from .report.loading import Loaded, Tried, load
@@ -54,6 +54,7 @@ class Plan(NamedTuple):
         weight: What a cached prompt token counts.
         out: The run's folder, and that of what is written.
         parallel: Most attempts under way at once.
+        dtype: What a local model computes with.
         command: The command that brings it all back.
     """
 
@@ -62,6 +63,7 @@ class Plan(NamedTuple):
     weight: float
     out: Path
     parallel: int
+    dtype: str
     command: str
 
 
@@ -86,7 +88,8 @@ def plan(given: Sequence[str] | None = None) -> Plan:
         seed=options.seed,
     )
     Asked(weight=options.weight).scale()  # told before anything is spent
-    return Plan(arguments, methods[0], options.weight, options.out, options.parallel, _command(arguments, options))
+    command = _command(arguments, options)
+    return Plan(arguments, methods[0], options.weight, options.out, options.parallel, options.dtype, command)
 
 
 async def run_plan(
@@ -144,6 +147,7 @@ def _options(given: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--model", default="embedded", help="a model string")
+    parser.add_argument("--dtype", default=DTYPES[0], choices=DTYPES, help="what a local model computes with")
     parser.add_argument("--weight", type=float, default=1.0, help="what a cached prompt token counts")
     parser.add_argument("--parallel", type=int, default=16, help="attempts under way at once")
     parser.add_argument("--out", type=Path, required=True, help="the run's folder; an unfinished run goes on")
@@ -156,6 +160,7 @@ def _command(arguments: Arguments, options: argparse.Namespace) -> str:
     said += ["--sizes", *map(str, sorted(options.sizes)), "--problems", str(arguments.n)]
     said += ["--methods", *arguments.methods, "--budgets", *map(str, arguments.budgets)]
     said += ["--seeds", str(arguments.seeds), "--seed", str(arguments.seed), "--model", arguments.model]
+    said += ["--dtype", options.dtype] if options.dtype != DTYPES[0] else []
     return shlex.join([*said, "--weight", f"{options.weight:g}", "--out", options.out.name])
 
 
@@ -169,7 +174,7 @@ def main(given: Sequence[str] | None = None) -> None:
     try:
         asked = plan(given)
         if not _options(given).show:
-            asyncio.run(run_plan(asked, partial(load_model, asked.arguments.model), told=told))
+            asyncio.run(run_plan(asked, partial(open_model, asked.arguments.model, dtype=asked.dtype), told=told))
         made = page(asked)
         for line in made.sentences:
             print(line)

@@ -6,6 +6,7 @@ stop at one such question nor print figures for a family that the model never le
 
 from __future__ import annotations
 
+import argparse
 import hashlib
 from collections.abc import Sequence
 from copy import copy
@@ -18,7 +19,9 @@ from ..decoders.embedded_backend import EMBEDDED, EmbeddedModel
 from ..decoders.registry import load_model
 from ..planner.errors import ConfigError
 
-__all__ = ["Scoped", "fingerprint", "open_model", "scoped"]
+__all__ = ["DTYPES", "Scoped", "add_model_arguments", "fingerprint", "open_model", "scoped"]
+
+DTYPES = ("float32", "bfloat16")
 
 MOST_REFUSED = 0.5
 """Share of refused questions beyond which a set is not asked."""
@@ -65,21 +68,32 @@ def _unscoped(model: LanguageModel) -> LanguageModel:
     return twin
 
 
-def open_model(name: str, folder: Path | None = None) -> LanguageModel:
+def add_model_arguments(parser: argparse.ArgumentParser) -> None:
+    """The arguments of a report that say which model it is about, and what that computes with."""
+    parser.add_argument("--model", default="embedded", help="a model string")
+    parser.add_argument("--weights", type=Path, help="a folder of the embedded make to use instead of the shipped one")
+    parser.add_argument("--dtype", default=DTYPES[0], choices=DTYPES, help="what a local model computes with")
+
+
+def open_model(name: str, folder: Path | None = None, dtype: str = DTYPES[0]) -> LanguageModel:
     """The model of a report.
 
     Args:
         name: A model string.
         folder: Weights of the embedded make to use instead of the shipped ones.
+        dtype: What a local model computes with; the others know of none but the first.
 
     Raises:
-        ConfigError: A folder was given for another model than the embedded one, or there is no such model.
+        ConfigError: A folder was given for another model than the embedded one, there is no such model, or it does
+            not compute here.
     """
+    if dtype != DTYPES[0] and name.partition("/")[0] not in (EMBEDDED, "hf"):
+        raise ConfigError(f"--dtype is for models that compute here, not for {name}; leave it out")
     if folder is None:
-        return load_model(name)
+        return load_model(name) if dtype == DTYPES[0] else load_model(name, dtype=dtype)
     if name != EMBEDDED:
         raise ConfigError(f"--weights is for the embedded model, not for {name}; leave it out, or use hf/{folder}")
-    return EmbeddedModel.open(folder)
+    return EmbeddedModel.open(folder, dtype)
 
 
 def fingerprint(name: str, folder: Path | None = None) -> str:

@@ -55,7 +55,7 @@ def put(monkeypatch, tmp_path):
 
     def run(model=None, *args, levels=("easy",)):
         model = model or FunctionModel(lambda r, i: "")
-        monkeypatch.setattr(family_report, "open_model", lambda name, folder=None: model)
+        monkeypatch.setattr(family_report, "open_model", lambda name, folder=None, dtype="float32": model)
         monkeypatch.setattr(family_report, "fingerprint", lambda name, folder=None: "abc")
         usual = ["--families", "arithmetic", "--levels", *levels, "--problems", "2", "--seed", "3", "--out", str(out)]
         main([*usual, *args])
@@ -86,7 +86,7 @@ def test_a_cell_holds_every_figure_of_every_method(whole):
 def test_tables_say_who_was_asked_what_and_how(put, measured, capsys):
     put(None, "--link-levels", "easy")
     shown = capsys.readouterr().out
-    assert "Model embedded (weights abc), seed 3, 2 problems of each level" in shown
+    assert "Model embedded (weights abc), float32, seed 3, 2 problems of each level" in shown
     assert "`python -m planneal.experiments.family_report --model embedded --families arithmetic --levels easy" in shown
     rows = cells(shown)
     assert len(rows[0]) == len(rows[1]) == 14
@@ -193,6 +193,8 @@ def test_weights_have_a_fingerprint_where_they_are_at_hand(tmp_path):
     assert fingerprint("openai/x") == ""
     with pytest.raises(ConfigError, match="--weights is for the embedded model"):
         open_model("openai/x", tmp_path)
+    with pytest.raises(ConfigError, match="--dtype is for models that compute here"):
+        open_model("openai/x", dtype="bfloat16")
 
 
 @pytest.mark.parametrize("args", [["--families", "nothing"], ["--levels", "huge"]])

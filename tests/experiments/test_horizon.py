@@ -278,7 +278,7 @@ def table(path):
 
 def scripted(monkeypatch):
     model = FunctionModel(lambda request, index: f"answer: {10 + index}")
-    monkeypatch.setattr(command, "load_model", lambda name: model)
+    monkeypatch.setattr(command, "open_model", lambda name, dtype: model)
     plain = command.run
     monkeypatch.setattr(command, "run", lambda *given, **options: plain(*given, **{**options, "seal": Unsealed}))
     return model
@@ -315,7 +315,7 @@ def test_one_command_runs_resumes_and_writes(monkeypatch, tmp_path, capsys):
 def test_an_unfinished_run_is_shown_and_called_so(monkeypatch, tmp_path, capsys):
     scripted(monkeypatch)
     asked = plan([*SMALL, "--out", str(tmp_path)])
-    asyncio.run(run_plan(asked, lambda: command.load_model("x")))
+    asyncio.run(run_plan(asked, lambda: command.open_model("x", "float32")))
     with Store.open(tmp_path, write=True) as store:
         two = "SELECT id FROM problems ORDER BY rowid LIMIT 2"
         gone = f"SELECT id FROM attempts WHERE method = 'direct' AND problem IN ({two})"
