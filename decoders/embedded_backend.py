@@ -40,7 +40,8 @@ class EmbeddedModel(HFModel):
     """
 
     def __init__(self, model: Any, tokenizer: Any, *, scope: float | None = None, **options: Any) -> None:
-        super().__init__(model, tokenizer, **{"name": EMBEDDED, "dialect": "compact", **options})
+        usual = {"name": EMBEDDED, "dialect": "compact", "max_rows": 128, "cache_tokens": 32768}
+        super().__init__(model, tokenizer, **{**usual, **options})
         self.scope = scope
         self._likelihood = functools.lru_cache(maxsize=4096)(self._read_question)  # one question, many attempts
 

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from .hf_decode import Row, SampleJob
     from .hf_generate import Job, Sampled, Scored
 
+_PARTS = 2
+"""Batches are taken of so many times the rows that are decoded together, to put those of like length side by side."""
+
 
 class HFModel(LanguageModel):
     """A local transformers model.
@@ -74,8 +77,8 @@ class HFModel(LanguageModel):
         model.eval()
         self.name = name
         self._tokenizer, self._clock = tokenizer, clock
-        # A prompt is counted, bounded and weighed against a budget a dozen times before it is sent.
-        self._encoded = functools.lru_cache(maxsize=512)(self._encode)
+        # A prompt is counted, bounded and weighed against a budget a dozen times before it is sent, beside others'.
+        self._encoded = functools.lru_cache(maxsize=4096)(self._encode)
         self._ends = end_tokens(model, tokenizer)
         config = model.generation_config
         stated = getattr(config, "temperature", None) if config is not None else None
@@ -83,7 +86,7 @@ class HFModel(LanguageModel):
         self._table = TokenTable(tokenizer)
         self.engine = Engine(Forward(model), self._table, self._ends, max_rows=max_rows, cache_tokens=cache_tokens)
         self._batcher: Batcher[Job, Sampled | Scored] = Batcher(
-            self._timed_run, max_rows=max_rows, window=window
+            self._timed_run, max_rows=_PARTS * max_rows, window=window
         )
         self.capabilities = Capabilities(
             n=True,

@@ -108,6 +108,7 @@ class Engine:
     def _write(self, jobs: Sequence[SampleJob], *, waiting: bool) -> None:
         """Writes completions until enough of them have ended for others to take their places."""
         rows = [row for job in jobs for row in job.begun if row.finish is None]
+        rows.sort(key=lambda row: len(row.reading.ids))  # a part is as wide as its longest row
         size = self.max_rows if self.forward.batchable else 1  # a row alone never pauses
         for part in (rows[start : start + size] for start in range(0, len(rows), size)):
 
