@@ -85,7 +85,7 @@ def commands(study: Study) -> tuple[list[tuple[Command, Command]], Command]:
         compared = (
             *("compare", "--family", task.family, "--difficulty", task.difficulty, "--n", str(study.problems)),
             *("--methods", "all", "--model", study.model, *dtype, "--budgets", budgets),
-            *("--seeds", str(study.seeds), "--parallel", "128", "--out", folder),
+            *("--seeds", str(study.seeds), "--parallel", "256", "--out", folder),
         )
         each.append((compared, ("probe", folder, "--problems", str(study.probes), "--links")))
     folders = (str(study.runs / task.name) for task in study.tasks)
