@@ -15,6 +15,7 @@ import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Event
 from typing import NamedTuple
 
 from ..planner.errors import RunError
@@ -119,9 +120,16 @@ def run(study: Study, jobs: int = 2) -> None:
     text = "".join(f"planneal {' '.join(command)}\n" for command in told)
     (study.out / "commands.txt").write_text(text, encoding="utf-8")
 
+    stopped = Event()
+
     def task(named: tuple[Task, tuple[Command, Command]]) -> None:
-        for command in named[1]:
-            _run(command, study.runs / f"{named[0].name}.log")
+        try:
+            for command in named[1]:
+                if not stopped.is_set():
+                    _run(command, study.runs / f"{named[0].name}.log")
+        except BaseException:
+            stopped.set()  # what others have begun goes on, and nothing else is begun
+            raise
 
     with ThreadPoolExecutor(jobs) as pool:
         list(pool.map(task, zip(study.tasks, each, strict=True)))

@@ -38,7 +38,8 @@ def test_it_runs_each_task_in_turn_writes_down_what_it_runs_and_stops_where_one_
     assert "--n" in (tmp_path / "runs" / "tools_easy.log").read_text()
     assert (tmp_path / "runs" / "report.log").exists()
     assert (tmp_path / "out" / "commands.txt").read_text().count("planneal ") == 3
-    bad = Study(tmp_path / "bad", tmp_path / "out2", tasks=(Task("schedule", "easy"),))
+    bad = Study(tmp_path / "bad", tmp_path / "out2", tasks=(Task("schedule", "easy"), Task("tools", "easy")))
     with pytest.raises(RunError, match=r"planneal probe .*schedule_easy.log says why"):
-        run(bad)
+        run(bad, jobs=1)
+    assert not (tmp_path / "bad" / "tools_easy.log").exists()  # nothing else is begun
     assert not (tmp_path / "bad" / "report.log").exists()
