@@ -21,8 +21,8 @@ from .hf_load import load_pretrained
 EMBEDDED = "embedded"
 FACTS_FILE = "planneal.json"
 SCOPE_MESSAGE = (
-    "the embedded model only knows the sentences and nouns of the problem family it was trained on, `planneal generate "
-    "arithmetic --n 1` shows some, and this question does not look like one of "
+    "the embedded model only knows the sentences and nouns of planneal's own problem families (`planneal families` "
+    "lists them, `planneal generate schedule --n 1` shows some), and this question does not look like one of "
     "them ({found:.2f} nats per token, over {threshold:.2f}); use another model: --model openai/NAME (any "
     "OpenAI-compatible endpoint) or --model hf/PATH (a local transformers model)"
 )

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
+from ..decoders.embedded_prm import EMBEDDED_PRM, RENDER, load_embedded_prm
 from ..planner.errors import ConfigError
 from ..planner.plugins import make_part, plugin_names
 from ..planner.verifier import Verifier
 from .order import OrderVerifier
+from .prm import PRMVerifier
 from .relations import RelationsVerifier
 from .self_check import SelfCheckVerifier
 from .structure import StructureVerifier
@@ -15,11 +17,23 @@ from .structure import StructureVerifier
 DEFAULT = "default"
 """Stands for the verifiers that a run has when none are named."""
 
+
+def embedded_prm() -> PRMVerifier:
+    """The shipped reward model as a verifier.
+
+    Raises:
+        MissingExtra: torch or transformers is not installed.
+        ConfigError: Its weights are not there.
+    """
+    return PRMVerifier(load_embedded_prm(), render=RENDER, name=EMBEDDED_PRM)
+
+
 SHIPPED: Mapping[str, Callable[[], Verifier]] = {
     "structure": StructureVerifier,
     "order": OrderVerifier,
     "relations": RelationsVerifier,
     "self_check": SelfCheckVerifier,
+    EMBEDDED_PRM: embedded_prm,
 }
 """Shipped verifiers that need no arguments; a package cannot take their names."""
 
@@ -30,6 +44,7 @@ def load_verifier(name: str) -> Verifier:
     Raises:
         ConfigError: There is none.
         PluginError: The package that adds it is broken.
+        MissingExtra: It needs what is not installed.
     """
     if name in SHIPPED:
         return SHIPPED[name]()
@@ -70,4 +85,4 @@ def resolved(
     return found
 
 
-__all__ = ["DEFAULT", "SHIPPED", "load_verifier", "load_verifiers", "resolved"]
+__all__ = ["DEFAULT", "SHIPPED", "embedded_prm", "load_verifier", "load_verifiers", "resolved"]

@@ -21,7 +21,7 @@ from ...proposers import Drafter, read_draft
 from ...proposers.structural import tidied
 from ...settings import Settings
 from ...verifiers import default_verifiers as exact_verifiers
-from ...verifiers.registry import DEFAULT
+from ...verifiers.registry import DEFAULT, load_verifiers, resolved
 from .asking import Seat
 from .base import Answered, Case, Method
 from .direct import MOST_SAMPLES, Direct
@@ -33,19 +33,24 @@ __all__ = ["BestOfPlans", "RestartsOnly", "answer_from", "judges", "verifiers_of
 def verifiers_of(model: LanguageModel, settings: Settings, own: Sequence[Verifier] | None) -> list[Verifier] | None:
     """The verifiers of a run where a family brings its own, None where the usual ones (or the settings' names) stand.
 
-    A family's own take the place of the exact ones; the self-check stays as it is set.
+    A family's own take the place of the exact ones; the self-check stays as it is set, and so does what the settings
+    name beside the default ones.
     """
-    if not own or tuple(settings.verifiers) != (DEFAULT,):
+    if not own or DEFAULT not in settings.verifiers:
         return None
     exact = {verifier.name for verifier in exact_verifiers()}
     usual = default_verifiers(model, PromptSet.load(model.capabilities.dialect), settings)
-    return [*own, *(verifier for verifier in usual if verifier.name not in exact)]
+    whole = [*own, *(verifier for verifier in usual if verifier.name not in exact)]
+    return resolved(settings.verifiers, load_verifiers(settings.verifiers), lambda: whole)
 
 
 def judges(seat: Seat, case: Case, settings: Settings) -> list[Verifier]:
     """Who judges the plans of a case."""
     found = verifiers_of(seat.model, settings, case.verifiers)
-    return default_verifiers(seat.model, seat.prompts, settings) if found is None else found
+    if found is not None:
+        return found
+    named = load_verifiers(settings.verifiers)
+    return resolved(settings.verifiers, named, lambda: default_verifiers(seat.model, seat.prompts, settings))
 
 
 async def answer_from(

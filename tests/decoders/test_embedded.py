@@ -57,7 +57,7 @@ def test_it_knows_what_it_was_not_trained_on(folder):
     assert lm.out_of_scope(KNOWN) is None
     assert lm.out_of_scope("\n " + KNOWN.replace(" He", "\n  He")) is None  # the prompt has it on one line
     refusal = lm.out_of_scope(UNKNOWN)
-    assert "only knows the sentences and nouns of the problem family" in refusal
+    assert "only knows the sentences and nouns of planneal's own problem families" in refusal
     assert "openai/NAME" in refusal
     assert "hf/PATH" in refusal
     assert EmbeddedModel.open(folder).question_nll(UNKNOWN) > 1.5 > lm.question_nll(KNOWN)

@@ -34,9 +34,11 @@ prm = PRMVerifier(HFStepScorer.load("{{ folder }}", TokenClassification()), rend
 {{ steps }} steps, {{ rows.train }} plans. Seed {{ seed }}; problems of the `train` half of the seed space only, which
 shares no stream with the `eval` half.
 
-- **Plans**: for {{ problems }} problems of each family a greedy draft and one at temperature {{ temperature }}, written
-  by the language model itself; hard negatives, which are gold plans with one item that says something else and that
-  exact verifiers do not name where such a one was found; some gold plans. {{ rows.origins }}.
+- **Plans**: for {{ problems }} problems of each family, {{ "%.0f" % (100 * hard) }}% of them at its hard level and
+  the others drawn as for the language model's own training, a greedy draft and {{ sampled }} at temperature
+  {{ temperature }}, written by the language model itself; hard negatives, which are gold plans with one item that says
+  something else and that exact verifiers do not name where such a one was found; some gold plans.
+  {{ rows.origins }}.
 - **Labels**: item by item by the gold (`experiments/training/prm/labels.py`). An item is blamed for its own fault, not
   for what it rests on; in `schedule` a thing is wrong after which a rule of the question can no longer be kept; in
   `countdown` a step is wrong after which the target is out of reach.
@@ -51,8 +53,9 @@ shares no stream with the `eval` half.
 
 ## Figures
 
-Drafts of the language model (greedy and sampled) for {{ measured }} problems of each family from the `eval` half, none
-of them seen in training or calibration; for `code` and `tools` these include compositions that training never has.
+Drafts of the language model (greedy, and one at temperature 0.9) for {{ measured }} problems of each family from the
+`eval` half, half of them at the hard level, none seen in training or calibration; for `code` and `tools` these include
+compositions that training never has.
 
 {{ table }}
 

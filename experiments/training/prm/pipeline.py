@@ -128,6 +128,8 @@ def _write_card(
             "rows": {"train": len(rows), "origins": ", ".join(f"{n} {origin}" for origin, n in origins.most_common())},
             "seed": config.seed,
             "problems": config.problems,
+            "hard": config.hard,
+            "sampled": config.sampled,
             "temperature": config.temperature,
             "batch": config.tokens,
             "rate": config.rate,

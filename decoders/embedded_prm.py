@@ -1,0 +1,52 @@
+"""The shipped process reward model: the embedded language model's body under a head that judges items.
+
+An ordinary token classifier in TRL's step format (``decoders/embedded_prm/``), loaded like any published one. It knows
+planneal's own problem families and the embedded model's plans for them, and nothing else.
+"""
+
+from __future__ import annotations
+
+import json
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from ..planner.errors import ConfigError, MissingExtra
+
+if TYPE_CHECKING:
+    from .prm_hf import HFStepScorer
+
+__all__ = ["EMBEDDED_PRM", "RENDER", "load_embedded_prm"]
+
+EMBEDDED_PRM = "embedded_prm"
+RENDER: Literal["compact"] = "compact"
+"""How plans are shown to it, as in its training."""
+
+
+def load_embedded_prm(folder: Path | None = None, **options: Any) -> HFStepScorer:
+    """The shipped reward model as a scorer, on the CPU in float32.
+
+    Args:
+        folder: Another one of the same make; None for the shipped one.
+        **options: Passed on to :class:`~planneal.decoders.prm_hf.HFStepScorer`.
+
+    Raises:
+        MissingExtra: torch or transformers is not installed.
+        ConfigError: The folder holds no reward model, or one that is shown its plans in another way.
+    """
+    if folder is None:
+        with resources.as_file(resources.files(__package__) / EMBEDDED_PRM) as shipped:
+            return load_embedded_prm(shipped, **options)
+    try:
+        facts = json.loads((folder / "planneal.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"no reward model in {folder} ({error}); reinstall planneal") from None
+    if facts.get("render") != RENDER:
+        shown = facts.get("render")
+        raise ConfigError(f"{folder} is shown plans as {shown!r}, not {RENDER!r}; load it by HFStepScorer")
+    try:
+        from .prm_formats import TokenClassification
+        from .prm_hf import HFStepScorer
+    except ImportError as error:
+        raise MissingExtra("a local reward model") from error
+    return HFStepScorer.load(str(folder), TokenClassification(), "cpu", **{"name": EMBEDDED_PRM, **options})
