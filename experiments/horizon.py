@@ -2,7 +2,7 @@
 
 One run (:mod:`.runs`: one SQLite file, resumed by the same command) of several methods over a ladder of budgets, on
 problems of every size at once; then a figure, a table of numbers and a page. On ``arithmetic`` a size is the number of
-quantities that the goal depends on, with as many distractors beside them; on other families it is the problem's size.
+quantities that the goal depends on, with four distractors beside them; on other families it is the problem's size.
 Whether the tokens needed for 80% grow linearly or exponentially is fitted with what was not reached as censored
 (:mod:`.statistics.censored`), by method, with all problems drawn again for its uncertainty.
 

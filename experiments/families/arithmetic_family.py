@@ -32,6 +32,10 @@ _AMOUNT = re.compile(rf"([0-9]{{1,9}})(?: ({'|'.join(MEASURE_WORDS)})\b)?")
 _NUMBERED = frozenset({Kind.GIVEN, *MORE_UNARY})
 
 
+_BESIDE = 4
+"""Distractors of a problem that is made for a number of needed steps."""
+
+
 class ArithmeticFamily(Family[ArithmeticGold, Difficulty]):
     """Word problems over named quantities, half of them distractors."""
 
@@ -61,13 +65,15 @@ class ArithmeticFamily(Family[ArithmeticGold, Difficulty]):
             raise ConfigError(f"arithmetic problems have 2 to {len(NAMES)} quantities, not {size}") from None
 
     def stepped(self, steps: int) -> Difficulty:
-        """As at the middle level, with `steps` quantities that the goal depends on, and as many distractors.
+        """As at the middle level, with `steps` quantities that the goal depends on, and four distractors.
+
+        The number of distractors stays the same, so that nothing grows with the steps but the steps.
 
         Raises:
             ConfigError: There are no problems of so many steps.
         """
         try:
-            return Difficulty(quantities=2 * steps, needed=steps)
+            return Difficulty(quantities=steps + _BESIDE, needed=steps)
         except ValidationError:
             raise ConfigError(f"arithmetic problems need 2 to 24 steps, not {steps}") from None
 

@@ -238,7 +238,7 @@ def test_steps_are_what_a_right_plan_takes(steps):
     made = family("arithmetic")
     drawn = made.generate(3, difficulty_of(made, f"{steps}steps"), Split.EVAL)
     assert len(drawn.gold.needed) == steps
-    assert drawn.public.size == 2 * steps
+    assert drawn.public.size == steps + 4
     assert difficulty_of(family("schedule"), "9steps") == difficulty_of(family("schedule"), "9")
     with pytest.raises(ConfigError, match="need 2 to 24 steps, not 25"):
         difficulty_of(made, "25steps")
@@ -255,7 +255,7 @@ def test_a_run_may_have_several_difficulties():
     source = given.source()
     rows = [source.row(index, source.problem(index).public) for index in range(9)]
     assert [row.level for row in rows] == ["2steps", "easy", "12"] * 3
-    assert [row.size for row in rows[:3]] == [4, 8, 12]
+    assert [row.size for row in rows[:3]] == [6, 8, 12]
     assert len({row.id for row in rows}) == 9
     assert of("easy").problems == of(None).problems == 3
     for wrong, said in (
