@@ -22,6 +22,7 @@ from planneal.experiments.training.packing import pack
 from planneal.experiments.training.prm.calibrated import fit_scores, fold, probability
 from planneal.experiments.training.prm.classifier import (
     FORMAT,
+    Encoded,
     Judge,
     batched,
     classifier_of,
@@ -33,12 +34,14 @@ from planneal.experiments.training.prm.data import chunks, make_rows, read_rows
 from planneal.experiments.training.prm.drafts import UNLABELLED, Row, judged_draft, row_of
 from planneal.experiments.training.prm.export import export
 from planneal.experiments.training.prm.figures import Judged, equal_mass_error, figures, table
+from planneal.experiments.training.prm.inside import heads_of, with_inside
 from planneal.experiments.training.prm.measure import judged_items, measure
 from planneal.experiments.training.prm.negatives import hard_negative
 from planneal.experiments.training.prm.packed import batch_of, shelve, trees_of
 from planneal.experiments.training.prm.pipeline import Where, make
 from planneal.experiments.training.prm.spoken import line_ids, spoken
 from planneal.experiments.training.prm.train import Training
+from planneal.experiments.training.running import tensors
 from planneal.planner.errors import CalibrationError, ConfigError
 from planneal.planner.notation import format_plan, parse_plan
 from planneal.verifiers.prm import PRMVerifier, rendered
@@ -202,6 +205,61 @@ def test_batches_are_a_function_of_seed_and_step_and_end_on_drafts(encoded, tiny
     drafts = sum(row.drafted for row in encoded)
     assert drafts < len(encoded)
     assert plans == [len(encoded)] * 6 + [drafts] * 2
+
+
+HEADS = frozenset({9})
+
+
+def plan_of(tail, marks, labels, problem="p"):
+    return Encoded((1, 1, *tail), marks, labels, 2, True, problem)
+
+
+def test_inside_an_item_it_is_wrong_from_where_it_leaves_what_is_right():
+    one = plan_of((5, 9, 20, 21, 0, 6, 9, 30, 31, 32, 0), (6, 12), (1, 0))
+    other = plan_of((7, 9, 30, 31, 40, 0), (7,), (1,))
+    found = with_inside([one, other], HEADS)
+    assert found[0].inside == ((4, 1), (5, 1), (11, 0)), "the wrong item shares 30 and 31 with a right one"
+    assert found[1].inside == ((4, 1), (5, 1), (6, 1))
+    alone = with_inside([one], HEADS)[0]
+    assert alone.inside == ((4, 1), (5, 1), (9, 0), (10, 0), (11, 0)), "nobody says it right: wrong from the start"
+    elsewhere = with_inside([one, other._replace(problem="q")], HEADS)[0]
+    assert elsewhere.inside == alone.inside, "other problems say nothing about this one"
+    silent = with_inside([one._replace(labels=(UNLABELLED, 0)), other], HEADS)[0]
+    assert silent.inside == ((11, 0),)
+
+
+def test_labels_inside_weigh_what_they_are_told_to(encoded, tokenizer):
+    known = with_inside(encoded, heads_of(tokenizer))
+    assert sum(len(plan.inside) for plan in known) > 5 * sum(len(plan.marks) for plan in known)
+    for weight in (0.0, 0.25):
+        weights = {w for shelf in shelve(known, LENGTHS, 1024, weight) for tree in shelf.trees for w in tree.weights}
+        assert weights == {0.0, weight, 1.0}
+    marked = [text for text, number in tokenizer.get_vocab().items() if number in heads_of(tokenizer)]
+    assert marked
+    assert all(":" in text for text in marked)
+
+
+def test_added_layers_change_nothing_before_they_learn_and_learn_faster(tiny, encoded, tmp_path):
+    plain, deeper = Judge(tiny, 0), Judge(tiny, 0, layers=2)
+    assert deeper.body.shape.num_hidden_layers == plain.body.shape.num_hidden_layers + 2
+    ids, positions, mask, *_ = tensors(batch_of(shelve(encoded, LENGTHS, 1024), 1, 1, 0))
+    states = [judge.eval().body.hidden(ids, positions, mask.float()) for judge in (plain, deeper)]
+    assert torch.allclose(*states, atol=1e-5)
+    rates = {"rate": 1e-2, "body_rate": 1e-9, "weight_decay": 0.0}
+    config = CONFIG.model_copy(update={"layers": 2, "inside": 0.5, **rates})
+    before = {name: weight.clone() for name, weight in deeper.named_parameters()}
+    training = Training(config, tmp_path, deeper)
+    training.train(with_inside(encoded, HEADS))
+    moved = {name for name, weight in training.model.named_parameters() if not torch.allclose(weight, before[name])}
+    own = plain.body.shape.num_hidden_layers
+    assert {name for name in moved if "layers" in name} == {
+        name for name in before if f"layers.{own}." in name or f"layers.{own + 1}." in name
+    }
+    assert "score.weight" in moved
+    model = classifier_of(training.model, tiny)
+    ids, labels = batched(encoded[:2], 0)
+    assert model.config.num_hidden_layers == own + 2
+    assert model(input_ids=ids).logits.shape == (*labels.shape, 2)
 
 
 def test_what_is_exported_loads_as_any_reward_model_and_scores_as_it_was_trained(tiny, encoded, tokenizer, tmp_path):

@@ -15,6 +15,7 @@ from ....decoders.prm import Solution
 from ....decoders.prm_formats import TokenClassification
 from ....decoders.prm_text import StepTokenizer
 from ..export import load_exported
+from ..model import Llama
 from .drafts import UNLABELLED, Row
 
 __all__ = ["FORMAT", "Encoded", "Judge", "batched", "classifier_of", "encode", "raw_scores"]
@@ -32,6 +33,8 @@ class Encoded(NamedTuple):
         labels: The labels.
         shared: How many tokens the question has, in front.
         drafted: Whether the language model wrote the plan.
+        problem: The problem's id.
+        inside: Tokens inside of items that have a label too, each with it (:mod:`.inside`).
     """
 
     ids: tuple[int, ...]
@@ -39,6 +42,8 @@ class Encoded(NamedTuple):
     labels: tuple[int, ...]
     shared: int
     drafted: bool
+    problem: str = ""
+    inside: tuple[tuple[int, int], ...] = ()
 
 
 class Judge(torch.nn.Module):
@@ -46,13 +51,15 @@ class Judge(torch.nn.Module):
 
     Args:
         folder: The language model's folder.
-        seed: Seed of the head.
+        seed: Seed of the head and of added layers.
+        layers: Layers added on top of the language model's. Its own predict what comes next; what came is compared with
+            that one layer later at the earliest. They change nothing at the start.
     """
 
-    def __init__(self, folder: Path, seed: int) -> None:
+    def __init__(self, folder: Path, seed: int, layers: int = 0) -> None:
         super().__init__()
-        self.body = load_exported(folder)
         torch.manual_seed(seed)
+        self.body = _deeper(load_exported(folder), layers)
         self.score = torch.nn.Linear(self.body.shape.hidden_size, 2)
         torch.nn.init.normal_(self.score.weight, std=0.02)
         torch.nn.init.zeros_(self.score.bias)
@@ -61,6 +68,19 @@ class Judge(torch.nn.Module):
         """Logits of the two classes, (rows, tokens, 2); the arguments are those of `Llama.hidden`."""
         logits: Tensor = self.score(self.body.hidden(ids, positions, mask))
         return logits
+
+
+def _deeper(body: Llama, layers: int) -> Llama:
+    """The model with so many more layers on top, which add nothing yet."""
+    if not layers:
+        return body
+    own = body.shape.num_hidden_layers
+    deeper = Llama(body.shape.model_copy(update={"num_hidden_layers": own + layers}))
+    deeper.load_state_dict(body.state_dict(), strict=False)
+    for layer in deeper.model.layers[own:]:
+        torch.nn.init.zeros_(layer.self_attn.o_proj.weight)  # type: ignore[union-attr,arg-type]
+        torch.nn.init.zeros_(layer.mlp.down_proj.weight)  # type: ignore[union-attr,arg-type]
+    return deeper.eval()
 
 
 def classifier_of(judge: Judge, folder: Path) -> Any:
@@ -73,6 +93,7 @@ def classifier_of(judge: Judge, folder: Path) -> Any:
     from transformers import AutoConfig, LlamaForTokenClassification
 
     config = AutoConfig.from_pretrained(folder)
+    config.num_hidden_layers = judge.body.shape.num_hidden_layers
     config.num_labels, config.classifier_dropout, config.dtype = 2, 0.0, "float32"
     config.id2label, config.label2id = {0: "wrong", 1: "right"}, {"wrong": 0, "right": 1}
     model = LlamaForTokenClassification(config)
@@ -96,7 +117,7 @@ def encode(rows: Iterable[Row], tokenizer: Any, longest: int) -> list[Encoded]:
         if len(layout.ids) <= longest and any(mark != UNLABELLED for mark in row.labels):
             shared = layout.marks[0] + 1 - len(reader.ids(reader.plain(row.steps[0]))) - len(FORMAT.ending(reader))
             drafted = row.origin in ("greedy", "sampled")
-            found.append(Encoded(layout.ids, layout.marks, row.labels, shared, drafted))
+            found.append(Encoded(layout.ids, layout.marks, row.labels, shared, drafted, row.problem))
     return found
 
 

@@ -39,7 +39,11 @@ class PrmConfig(BaseModel):
         tokens: Tokens in a batch, padding included.
         lengths: Lengths of rows, ascending; plans that are longer than the last are left out of training.
         compile: Whether to compile the model, once for each length.
-        rate: Peak learning rate.
+        layers: Layers on top of the language model's own.
+        inside: Weight of the label of a token inside of an item, that at its end having weight 1; 0 for none. The last
+            part of the run, on drafts alone, has none.
+        rate: Peak learning rate of the head and of added layers.
+        body_rate: That of the language model's own weights.
         warmup: Steps of warm-up; after it the rate falls linearly to zero.
         weight_decay: Decoupled, of the matrices.
         clip: Largest norm of the gradient.
@@ -71,7 +75,10 @@ class PrmConfig(BaseModel):
     tokens: int = 9216
     lengths: tuple[int, ...] = (384, 768, 1152)
     compile: bool = True
+    layers: int = 0
+    inside: float = 0.0
     rate: float = 6e-4
+    body_rate: float = 6e-4
     warmup: int = 40
     weight_decay: float = 0.01
     clip: float = 1.0

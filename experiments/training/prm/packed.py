@@ -35,13 +35,15 @@ class Shelf(NamedTuple):
     trees: tuple[FlatTree, ...]
 
 
-def _tree(plans: Sequence[Encoded]) -> FlatTree:
+def _tree(plans: Sequence[Encoded], inside: float) -> FlatTree:
     """A question with so many plans that begin with the very same tokens; labels at the marks have weight 1."""
     first, shared = plans[0], plans[0].shared
     tree = FlatTree(list(first.ids[:shared]), list(range(shared)), [0] * shared, [0.0] * shared, [0] * shared, [-1])
     for number, plan in enumerate(plans, start=1):
         count = len(plan.ids) - shared
         labels, weights = [0] * count, [0.0] * count
+        for place, label in plan.inside if inside else ():
+            labels[place - shared], weights[place - shared] = label, inside
         for mark, label in zip(plan.marks, plan.labels, strict=True):
             if label != UNLABELLED:
                 labels[mark - shared], weights[mark - shared] = label, 1.0
@@ -54,8 +56,14 @@ def _tree(plans: Sequence[Encoded]) -> FlatTree:
     return tree
 
 
-def trees_of(plans: Iterable[Encoded], longest: int) -> list[FlatTree]:
-    """Trees of at most so many tokens; a plan that is longer by itself is left out."""
+def trees_of(plans: Iterable[Encoded], longest: int, inside: float = 0.0) -> list[FlatTree]:
+    """Trees of at most so many tokens; a plan that is longer by itself is left out.
+
+    Args:
+        plans: The plans.
+        longest: Most tokens of a tree.
+        inside: Weight of a label inside of an item.
+    """
     groups: dict[tuple[int, ...], list[Encoded]] = {}
     for plan in plans:
         if len(plan.ids) <= longest:
@@ -67,23 +75,24 @@ def trees_of(plans: Iterable[Encoded], longest: int) -> list[FlatTree]:
         for plan in group:
             own = len(plan.ids) - plan.shared
             if open_plans and size + own > longest:
-                found.append(_tree(open_plans))
+                found.append(_tree(open_plans, inside))
                 open_plans = []
             size = (size if open_plans else plan.shared) + own
             open_plans.append(plan)
-        found.append(_tree(open_plans))
+        found.append(_tree(open_plans, inside))
     return found
 
 
-def shelve(plans: Iterable[Encoded], lengths: Sequence[int], tokens: int) -> list[Shelf]:
+def shelve(plans: Iterable[Encoded], lengths: Sequence[int], tokens: int, inside: float = 0.0) -> list[Shelf]:
     """Trees by the shortest row that holds them; lengths without any are left out.
 
     Args:
         plans: The plans.
         lengths: Lengths of rows, ascending.
         tokens: Tokens in a batch, padding included.
+        inside: Weight of a label inside of an item.
     """
-    trees = trees_of(plans, lengths[-1])
+    trees = trees_of(plans, lengths[-1], inside)
     lows: Mapping[int, int] = dict(zip(lengths, (0, *lengths), strict=False))
     shelves = [
         Shelf(top, max(1, tokens // top), tuple(tree for tree in trees if lows[top] < len(tree.ids) <= top))

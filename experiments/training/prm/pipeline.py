@@ -23,6 +23,7 @@ from .data import make_rows
 from .drafts import UNLABELLED, Row
 from .export import export
 from .figures import table
+from .inside import heads_of, with_inside
 from .measure import measure, write
 from .train import Training
 
@@ -64,10 +65,11 @@ def make(config: PrmConfig, where: Where, measured: int) -> str:
     _note(where.run, "data", (time.monotonic() - started) / 60)
     torch.set_num_threads(config.threads)
     tokenizer = AutoTokenizer.from_pretrained(where.model)
-    judge = Judge(where.model, config.seed)
+    judge = Judge(where.model, config.seed, config.layers)
     longest = judge.body.shape.max_position_embeddings
     training = Training(config, where.run, judge)
-    training.train(encode(rows, tokenizer, longest))
+    plans = encode(rows, tokenizer, longest)
+    training.train(with_inside(plans, heads_of(tokenizer)) if config.inside else plans)
     model = classifier_of(judge, where.model)
     calibration = calibrate(model, tokenizer, held, longest)
     told = export(model, tokenizer, config, _facts(config, where, training, calibration), where.out)
@@ -133,6 +135,9 @@ def _write_card(
             "temperature": config.temperature,
             "batch": config.tokens,
             "rate": config.rate,
+            "body_rate": config.body_rate,
+            "inside": config.inside,
+            "layers": config.layers,
             "final": config.final,
             "measured": measured,
             "table": shown,

@@ -18,6 +18,17 @@ from .packed import Shelf, batch_of, shelve
 __all__ = ["Training"]
 
 
+def _groups(config: PrmConfig, model: Judge) -> list[dict[str, Any]]:
+    """The parameters by peak learning rate, and by whether they are matrices, which decay."""
+    size = model.body.shape.num_hidden_layers
+    added = ("score.", *(f"body.model.layers.{n}." for n in range(size - config.layers, size)))
+    found: dict[tuple[float, float], list[Any]] = {}
+    for name, parameter in model.named_parameters():
+        peak = config.rate if name.startswith(added) else config.body_rate
+        found.setdefault((peak, config.weight_decay if parameter.ndim == 2 else 0.0), []).append(parameter)
+    return [{"params": some, "peak": peak, "weight_decay": decay} for (peak, decay), some in found.items()]
+
+
 class Training(Resumable):
     """A training run: the model, its optimiser, and how much of the budget is spent.
 
@@ -34,10 +45,7 @@ class Training(Resumable):
         super().__init__(folder, config.minutes, config.steps)
         self.config, self.model, self._clock = config, model, clock
         self._forward: Any = torch.compile(model, dynamic=False) if config.compile else model
-        matrices = [p for p in model.parameters() if p.ndim == 2]
-        others = [p for p in model.parameters() if p.ndim != 2]
-        groups = [{"params": matrices, "weight_decay": config.weight_decay}, {"params": others, "weight_decay": 0.0}]
-        self.optimiser = torch.optim.AdamW(groups, lr=config.rate, betas=(0.9, 0.95))
+        self.optimiser = torch.optim.AdamW(_groups(config, model), lr=config.rate, betas=(0.9, 0.95))
         state = self._resumed()
         if state is not None:
             model.load_state_dict(state["model"])
@@ -54,7 +62,7 @@ class Training(Resumable):
             rows: The training data.
             stop: The step to stop at.
         """
-        all_shelves = self._shelves(rows)
+        all_shelves = self._shelves(rows, self.config.inside)
         late_shelves = self._shelves([row for row in rows if row.drafted]) or all_shelves
         self.model.train()
         saved, losses = self.seconds, []
@@ -72,8 +80,8 @@ class Training(Resumable):
                 saved = self.seconds
         self.save()
 
-    def _shelves(self, rows: Sequence[Encoded]) -> list[Shelf]:
-        return shelve(rows, self.config.lengths, self.config.tokens)
+    def _shelves(self, rows: Sequence[Encoded], inside: float = 0.0) -> list[Shelf]:
+        return shelve(rows, self.config.lengths, self.config.tokens, inside)
 
     def _update(self, shelves: Sequence[Shelf]) -> float:
         """One step; returns its mean loss in nats per labelled item."""
@@ -86,7 +94,7 @@ class Training(Resumable):
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip)
         for group in self.optimiser.param_groups:
-            group["lr"] = self.config.rate * learning_rate(self.progress, self.step, self.config.warmup)
+            group["lr"] = group["peak"] * learning_rate(self.progress, self.step, self.config.warmup)
         self.optimiser.step()
         self.optimiser.zero_grad(set_to_none=True)
         return float(loss.detach())
