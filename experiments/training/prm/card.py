@@ -13,8 +13,8 @@ _TEMPLATE = """\
 # {{ name }}, version {{ version }}
 
 A process reward model of {{ "%.1f" % (parameters / 1e6) }}M parameters: the body of planneal's embedded language
-model (version {{ model.version }}){% if layers %} and {{ layers }} more layers{% endif %} under a token-classification head of two classes, *wrong* and *right*. It says of
-each item of a plan how likely it is right, for planneal's own problem families ({{ families | join(", ") }}) and for
+model (version {{ model.version }}){% if layers %} and {{ layers }} more layers{% endif %}
+under a token-classification head of two classes, *wrong* and *right*. It says of each item of a plan how likely it is right, for planneal's own problem families ({{ families | join(", ") }}) and for
 nothing else.
 Apache-2.0, like the project. Its data are drawn by the families' generators; no outside text is in it.
 
@@ -44,8 +44,8 @@ shares no stream with the `eval` half.
   `countdown` a step is wrong after which the target is out of reach.
 - **Format**: TRL's: question, then each item and a newline, at which the class is read. Shown as `{{ render }}`.
 - **Training**: AdamW, {{ batch }} tokens a batch, peak rate {{ rate }} for what was added and {{ body_rate }} for the
-  language model's weights, labels inside of items at a weight of {{ inside }} (`inside.py`), linear warm-up and decay, bfloat16 autocast,
-  the last {{ "%.0f" % (100 * final) }}% of the run on drafts alone; shipped in float16.
+  language model's weights, labels inside of items at a weight of {{ inside }} (`inside.py`), linear warm-up and decay,
+  bfloat16 autocast, the last {{ "%.0f" % (100 * final) }}% of the run on drafts alone; shipped in float16.
 - **Calibration**: Platt's map on the log-odds, slope {{ "%.3f" % calibration.slope }}, intercept
   {{ "%+.3f" % calibration.intercept }}, fitted on {{ calibration.count }} items of drafts for other problems of the
   `train` half ({{ calibration.right }} right) and **folded into the head**: what loads the model sees calibrated
