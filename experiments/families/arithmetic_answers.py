@@ -16,9 +16,9 @@ from ...planner.expressions import parse_expression
 from ...planner.notation import parse_plan
 from ...planner.units import UNITS
 from .arithmetic import ArithmeticProblem, closure
-from .relations import Relation, parse_relation
+from .relations import Kind, Relation, parse_relation
 
-__all__ = ["answer_text", "stated_value"]
+__all__ = ["answer_text", "stated_value", "worked_out"]
 
 MAX_CHARS = 20_000
 _DIGITS = r"(?:[0-9]{1,3}(?:,[0-9]{3}){1,5}|[0-9]{1,18})(?:\.[0-9]{1,18})?"
@@ -157,7 +157,7 @@ def answer_text(problem: ArithmeticProblem, plan: str | None = None) -> str:
         if relation.symbol not in values:
             values[relation.symbol] = relation.evaluate(values)
             cited[relation.symbol] = citation
-            rows.append(_row(relation, values, gold.small_unit) + citation)
+            rows.append(worked_out(relation, values, gold.small_unit) + citation)
     value = values[target] / UNITS[gold.unit].factor if gold.unit else values[target]
     final = f"{shown(value)} {gold.unit}".rstrip()
     return "\n".join([*rows, f"answer: {final}{cited[target]}"])
@@ -173,11 +173,30 @@ def _steps(plan: str) -> list[tuple[Relation, str]]:
     return [(relation, citation) for relation, citation in read if relation is not None]
 
 
-def _row(relation: Relation, values: Mapping[str, Fraction], small: str) -> str:
-    """One claim: the relation in symbols, then in numbers, then its value, each said once."""
+def worked_out(relation: Relation, values: Mapping[str, Fraction], small: str = "") -> str:
+    """One claim: the relation in symbols, in numbers, halfway where it takes two operations, its value; each once.
+
+    Args:
+        relation: The relation.
+        values: Values of its symbol and its operands.
+        small: The unit that they are told in, empty for plain numbers.
+    """
     operands = {name: _shown(values[name], small, inside=True) for name in relation.operands}
-    said = [relation.expression, relation.written(operands), _shown(values[relation.symbol], small)]
+    halfway = _halfway(relation, values, small)
+    said = [relation.expression, relation.written(operands), *halfway, _shown(values[relation.symbol], small)]
     return " = ".join([relation.symbol, *dict.fromkeys(said)])
+
+
+def _halfway(relation: Relation, values: Mapping[str, Fraction], small: str) -> list[str]:
+    """A relation of two operations with the first one done; nothing for the others."""
+    numbers = [values[name] for name in relation.operands]
+    if relation.kind is Kind.TOTAL:
+        return [f"{_shown(numbers[0] + numbers[1], small, inside=True)} + {_shown(numbers[2], small, inside=True)}"]
+    if relation.kind is Kind.AVERAGE:
+        return [f"{_shown(numbers[0] + numbers[1], small, inside=True)} / 2"]
+    if relation.kind is Kind.PERCENT:
+        return [f"{_shown(relation.exact * numbers[0], small, inside=True)} / 100"]
+    return []
 
 
 def _shown(value: Fraction, unit: str, *, inside: bool = False) -> str:

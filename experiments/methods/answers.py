@@ -90,7 +90,7 @@ class SelfRefine(Method):
     ) -> str | None:
         """A critique of an answer, or the answer written anew where there is a critique."""
         messages: tuple[Message, ...] = tuple(
-            seat.prompts.render("revise", question=case.task.question, answer=text.strip(), critique=critique)
+            seat.prompts.render("revise", question=case.task.question, answer=text.strip(), critique=critique.strip())
         )
         found = await seat.ask(messages, int(rng.integers(2**31)), most=most, temperature=self.temperature)
         return found[0].text if found else None

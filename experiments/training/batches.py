@@ -26,7 +26,7 @@ from .packing import Batch, FlatTree, flatten, pack
 from .pools import FaultyPlan
 from .pools import read_pool as read_judged
 from .tokenizer import special_ids
-from .trees import followed_tree, gold_tree, mended_tree
+from .trees import followed_tree, gold_tree, mended_tree, revised_tree
 
 __all__ = ["PoolFiles", "SampledPlan", "draw_problem", "make_batch", "read_pool"]
 
@@ -114,6 +114,8 @@ def _arithmetic(rng: np.random.Generator, kind: int, data: DataConfig, pool: Seq
         return repair_tree(rng, problem, [lines] if lines else [])
     alone = len(data.families) == 1
     problem = draw_problem(rng, data) if alone else draws.draw_problem(rng, "arithmetic", data.reach)[0]
+    if kind == 2 and rng.random() < data.revised:
+        return revised_tree(rng, problem)
     return _grow(rng, kind, problem, data)
 
 
@@ -126,7 +128,7 @@ def _other(rng: np.random.Generator, name: str, kind: int, data: DataConfig, poo
             return mended_tree(rng, pick(rng, rows))
     problem, _ = draws.draw_problem(rng, name, data.reach)
     if kind == 2:
-        return followed_tree(rng, problem)
+        return revised_tree(rng, problem) if rng.random() < data.revised else followed_tree(rng, problem)
     return gold_tree(rng, problem, data.drafts, data.answers, data.direct)
 
 

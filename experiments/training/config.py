@@ -33,6 +33,8 @@ class DataConfig(_Section):
             goal and which therefore teaches nothing before look-ups are learnt.
         drills: Computations that are drilled beside each draft tree.
         question_weight: Weight of the loss on a question token.
+        revised: Share of the trees with answers from other plans that have a wrong answer, what is wrong in it, and the
+            right one instead.
         sampled: Share of the repair trees that are on plans sampled from the model itself, once there are any.
         families: Share of the trees of each family; `arithmetic` alone has the sizes above.
         reach: How much of the other families' span of sizes is open, from 0 to 1; `arithmetic` follows where there
@@ -52,6 +54,7 @@ class DataConfig(_Section):
     direct: float = 1.0
     drills: int = 0
     question_weight: float = 0.03
+    revised: float = 0.0
     sampled: float = 0.4
     families: dict[str, float] = {"arithmetic": 1.0}
     reach: float = 1.0

@@ -14,6 +14,7 @@ from fractions import Fraction
 import numpy as np
 
 from ..families.arithmetic import ArithmeticProblem, closure
+from ..families.arithmetic_answers import worked_out
 from ..families.relations import Relation
 from .corrupt import corrupt, gold_lines, in_turn, tolerable
 from .lines import Line, Witness, draft_text, find_witnesses, plan_text, tidy
@@ -76,10 +77,9 @@ def answer_text(lines: Sequence[Line], target: str, truth: dict[str, Relation], 
         value = relation.evaluate(values)
         if value.denominator != 1 or not 0 < value < 1000:
             return None
-        # Symbols before numbers: each number is then one look at the name before it, not two looks at once.
-        shown = f"{relation.expression} = {relation.written(values)} = {value}" if relation.operands else str(value)
-        rows.append(f" {relation.symbol} = {shown}{cite_text}\n")
         values[relation.symbol] = value
+        # Symbols before numbers: each number is then one look at the name before it, not two looks at once.
+        rows.append(f" {worked_out(relation, values)}{cite_text}\n")
         cited[relation.symbol] = cite_text
     return "".join(rows) + f"answer: {values[target]}{cited[target]}\n"
 

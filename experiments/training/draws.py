@@ -46,7 +46,7 @@ def _size(rng: np.random.Generator, low: int, high: int, reach: float) -> int:
 
 def _arithmetic(rng: np.random.Generator, reach: float) -> arithmetic.Difficulty:
     quantities = _size(rng, 4, 24, reach)
-    return arithmetic.Difficulty(quantities=quantities, kinds=tuple(Kind) if rng.random() < 0.45 else BASIC)
+    return arithmetic.Difficulty(quantities=quantities, kinds=tuple(Kind) if rng.random() < 0.55 else BASIC)
 
 
 def _schedule(rng: np.random.Generator, reach: float) -> ScheduleDifficulty:
@@ -69,10 +69,10 @@ def _tools(rng: np.random.Generator, reach: float) -> ToolsDifficulty:
 
 def _code(rng: np.random.Generator, reach: float) -> CodeDifficulty:
     return CodeDifficulty(
-        operations=_size(rng, 1, 5, reach),
-        rules=int(rng.integers(0, 3)),
+        operations=_size(rng, 1, 6, reach),
+        rules=int(rng.integers(0, 4)),
         invariants=int(rng.integers(0, 2)),
-        distractors=int(rng.integers(0, 3)),
+        distractors=int(rng.integers(0, 6)),
         shuffled=bool(rng.random() < 0.4),
         locked=bool(rng.random() < 0.2),
     )

@@ -189,14 +189,25 @@ class Llama(nn.Module):
             mask: Added to the attention logits, (batch, 1, tokens, seen tokens).
             caches: Keys and values of earlier tokens, one a layer; extended in place.
         """
+        return self.tapped(ids, positions, mask, self.shape.num_hidden_layers, caches)[0]
+
+    def tapped(
+        self, ids: Tensor, positions: Tensor, mask: Tensor, after: int, caches: list[Cache] | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Hidden states after all layers, and after the first so many; both through the last norm.
+
+        The other arguments are those of :meth:`hidden`.
+        """
         angles = positions[:, None, :, None].float() * self.inverse_frequencies
         angles = torch.cat((angles, angles), dim=-1)
         cos, sin = angles.cos().to(mask.dtype), angles.sin().to(mask.dtype)
         x = self.model.embed_tokens(ids)
+        early = x
         for i, layer in enumerate(self.model.layers):
             x = layer(x, cos, sin, mask, None if caches is None else caches[i])
+            early = x if i + 1 == after else early
         states: Tensor = self.model.norm(x)
-        return states
+        return states, (states if after == len(self.model.layers) else self.model.norm(early))
 
     def caches(self, batch: int, room: int) -> list[Cache]:
         """Empty caches for `room` tokens in each of `batch` rows."""

@@ -20,7 +20,7 @@ from .faults import reworded
 from .pools import FaultyPlan
 from .wording import constraint_lines, draft_text, implied_answer, observed_text, plan_block, uncited
 
-__all__ = ["followed_tree", "gold_tree", "mended_tree", "renumbered"]
+__all__ = ["followed_tree", "gold_tree", "mended_tree", "renumbered", "revised_tree"]
 
 
 def _question(text: str) -> Node:
@@ -95,6 +95,34 @@ def followed_tree(rng: np.random.Generator, problem: Problem[Any]) -> Node:
             continue
         if "unknown" not in answer:
             root.children.append(_answered(problem, plan, answer))
+    return root
+
+
+def revised_tree(rng: np.random.Generator, problem: Problem[Any]) -> Node:
+    """Question, then an answer with what is wrong in it, and the answer written anew; or a right one and nothing.
+
+    What is wrong is told by its first line that no right answer has.
+    """
+    root = _question(problem.public.question)
+    right = uncited(implied_answer(problem))
+    known = {line.strip() for line in right.split("\n")}
+    shown, fault = right, "nothing"
+    for _ in range(6 if rng.random() < 0.7 else 0):
+        plan = reworded(rng, problem, int(rng.choice((1, 2))))
+        if plan is None:
+            continue
+        try:
+            said = uncited(implied_answer(problem, tidied(plan)))
+        except PlanError:
+            continue
+        faults = [line.strip() for line in said.split("\n") if line.strip() not in known]
+        if faults and "unknown" not in said:
+            shown, fault = said, faults[0]
+            break
+    head = f"answer:\n{shown.strip()}\nwrong:"
+    root.children.append(Node(head, f" {fault}", ends=True))
+    if shown != right:
+        root.children.append(Node(f"{head} {fault}\nanswer:\n", right, ends=True))
     return root
 
 

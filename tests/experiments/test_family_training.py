@@ -26,7 +26,7 @@ from planneal.experiments.training.model import Llama, ModelShape
 from planneal.experiments.training.pools import Drafted, judge_drafts, read_pool, spoilt_pool
 from planneal.experiments.training.tokenizer import save_tokenizer, train_tokenizer
 from planneal.experiments.training.transplant import transplant
-from planneal.experiments.training.trees import followed_tree, gold_tree, mended_tree, renumbered
+from planneal.experiments.training.trees import followed_tree, gold_tree, mended_tree, renumbered, revised_tree
 from planneal.experiments.training.wording import (
     constraint_lines,
     draft_text,
@@ -374,3 +374,28 @@ def test_a_schedule_to_measure_on_keeps_its_own_order():
         rules = [parse_rule(check) for check in problem.gold.checks]
         other += problem.gold.order != first_order(problem.public.entries, rules)
     assert other > 0
+
+
+@pytest.mark.parametrize("name", ["arithmetic", *OTHERS])
+def test_a_wrong_answer_is_criticised_and_written_anew_by_the_prompts_that_self_refinement_has(name):
+    prompts = PromptSet.load("compact")
+    rng = np.random.default_rng(12)
+    seen = set()
+    for problem in _problems(name, 12):
+        root = revised_tree(rng, problem)
+        question, right = problem.public.question, uncited(implied_answer(problem))
+        shown = root.children[0].prompt.removeprefix("answer:\n").removesuffix("\nwrong:")
+        fault = root.children[0].target.strip()
+        asked = prompts.render("revise", question=question, answer=shown, critique="")
+        assert "".join(m.content for m in asked) == root.target + root.children[0].prompt
+        if fault == "nothing":
+            assert shown == right.strip()
+            assert len(root.children) == 1
+        else:
+            assert fault in shown
+            assert fault not in [line.strip() for line in right.split("\n")]
+            asked = prompts.render("revise", question=question, answer=shown, critique=fault)
+            assert "".join(m.content for m in asked) == root.target + root.children[1].prompt
+            assert root.children[1].target == right
+        seen.add(fault == "nothing")
+    assert seen == {True, False}

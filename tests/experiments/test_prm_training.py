@@ -149,7 +149,7 @@ def test_packed_plans_are_scored_as_each_alone(tiny, encoded):
         batch = pack(shelf.trees, len(shelf.trees), shelf.length, 0)
         mask = torch.zeros(batch.mask.shape).masked_fill_(~torch.from_numpy(batch.mask), float("-inf"))[:, None]
         with torch.inference_mode():
-            logits = judge(torch.from_numpy(batch.ids).long(), torch.from_numpy(batch.positions).long(), mask)
+            logits, _ = judge(torch.from_numpy(batch.ids).long(), torch.from_numpy(batch.positions).long(), mask)
         found += (logits[..., 1] - logits[..., 0])[torch.from_numpy(batch.weights) > 0].tolist()
     assert sorted(found) == pytest.approx(wanted, abs=1e-4)
 
@@ -199,7 +199,7 @@ def test_batches_are_a_function_of_seed_and_step_and_end_on_drafts(encoded, tiny
     class Watched(Training):
         def _update(self, shelves):
             plans.append(sum(len(tree.parents) - 1 for shelf in shelves for tree in shelf.trees))
-            return 0.0
+            return 0.0, 0.0
 
     Watched(CONFIG, tmp_path, Judge(tiny, 0)).train(encoded)
     drafts = sum(row.drafted for row in encoded)

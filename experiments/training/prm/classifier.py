@@ -60,14 +60,18 @@ class Judge(torch.nn.Module):
         super().__init__()
         torch.manual_seed(seed)
         self.body = _deeper(load_exported(folder), layers)
+        self.own = self.body.shape.num_hidden_layers - layers
         self.score = torch.nn.Linear(self.body.shape.hidden_size, 2)
         torch.nn.init.normal_(self.score.weight, std=0.02)
         torch.nn.init.zeros_(self.score.bias)
 
-    def forward(self, ids: Tensor, positions: Tensor, mask: Tensor) -> Tensor:
-        """Logits of the two classes, (rows, tokens, 2); the arguments are those of `Llama.hidden`."""
-        logits: Tensor = self.score(self.body.hidden(ids, positions, mask))
-        return logits
+    def forward(self, ids: Tensor, positions: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits of the two classes, (rows, tokens, 2), and the states that the language model's layers end in.
+
+        The arguments are those of `Llama.hidden`.
+        """
+        states, own = self.body.tapped(ids, positions, mask, self.own)
+        return self.score(states), own
 
 
 def _deeper(body: Llama, layers: int) -> Llama:

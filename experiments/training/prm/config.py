@@ -42,6 +42,8 @@ class PrmConfig(BaseModel):
         layers: Layers on top of the language model's own.
         inside: Weight of the label of a token inside of an item, that at its end having weight 1; 0 for none. The last
             part of the run, on drafts alone, has none.
+        language: Weight of a token of a right item in the language model's own loss, which it has beside the other: it
+            has learnt to write plans, and not to read them in the order that a search leaves them in.
         rate: Peak learning rate of the head and of added layers.
         body_rate: That of the language model's own weights.
         warmup: Steps of warm-up; after it the rate falls linearly to zero.
@@ -77,6 +79,7 @@ class PrmConfig(BaseModel):
     compile: bool = True
     layers: int = 0
     inside: float = 0.0
+    language: float = 0.0
     rate: float = 6e-4
     body_rate: float = 6e-4
     warmup: int = 40

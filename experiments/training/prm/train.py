@@ -65,7 +65,8 @@ class Training(Resumable):
         all_shelves = self._shelves(rows, self.config.inside)
         late_shelves = self._shelves([row for row in rows if row.drafted]) or all_shelves
         self.model.train()
-        saved, losses = self.seconds, []
+        saved = self.seconds
+        losses: list[tuple[float, float]] = []
         while self.progress < 1.0 and (stop is None or self.step < stop):
             started = self._clock()
             late = self.progress >= 1.0 - self.config.final
@@ -83,22 +84,29 @@ class Training(Resumable):
     def _shelves(self, rows: Sequence[Encoded], inside: float = 0.0) -> list[Shelf]:
         return shelve(rows, self.config.lengths, self.config.tokens, inside)
 
-    def _update(self, shelves: Sequence[Shelf]) -> float:
-        """One step; returns its mean loss in nats per labelled item."""
+    def _update(self, shelves: Sequence[Shelf]) -> tuple[float, float]:
+        """One step; returns the mean losses of the labels and of the language model, in nats."""
         batch = batch_of(shelves, self.config.seed, self.step, 0)
         ids, positions, mask, labels, weights = tensors(batch)
         with torch.autocast("cpu", dtype=torch.bfloat16):
-            logits = self._forward(ids, positions, mask)
+            logits, own = self._forward(ids, positions, mask)
+            spoken = self.model.body.logits(own[:, :-1]) if self.config.language else None
         losses = torch.nn.functional.cross_entropy(logits.float().flatten(0, 1), labels.flatten(), reduction="none")
         loss = (losses * weights.flatten()).sum() / weights.sum()
-        loss.backward()  # type: ignore[no-untyped-call]
+        whole, said = loss, torch.zeros(())
+        if spoken is not None:
+            told = ((labels == 1) & (weights > 0))[:, 1:].flatten().float()
+            next_ = torch.nn.functional.cross_entropy(spoken.flatten(0, 1), ids[:, 1:].flatten(), reduction="none")
+            said = (next_ * told).sum() / told.sum().clamp(min=1.0)
+            whole = loss + self.config.language * said
+        whole.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip)
         for group in self.optimiser.param_groups:
             group["lr"] = group["peak"] * learning_rate(self.progress, self.step, self.config.warmup)
         self.optimiser.step()
         self.optimiser.zero_grad(set_to_none=True)
-        return float(loss.detach())
+        return float(loss.detach()), float(said.detach())
 
-    def _log(self, losses: Sequence[float]) -> None:
-        loss = round(float(np.mean(losses)), 5)
-        self.log({"step": self.step, "loss": loss, "minutes": round(self.seconds / 60, 3)})
+    def _log(self, losses: Sequence[tuple[float, float]]) -> None:
+        loss, said = (round(float(mean), 5) for mean in np.mean(losses, axis=0))
+        self.log({"step": self.step, "loss": loss, "language": said, "minutes": round(self.seconds / 60, 3)})
