@@ -2,8 +2,9 @@
 
 Runs ``planneal compare`` on the embedded model into a folder of its own and looks at the clock of the local engine:
 wall seconds of the whole (problems drawn and graded, attempts written), and wall seconds during which the model
-computed. The rest is Python between calls: verifiers, prompts, the search, the file. Both are of one run on whatever
-machine this is; only their ratio travels.
+computed. The rest is Python between calls: verifiers, prompts, the search, the file. Where there are two cores the two
+go on side by side, so both kinds of time are told: of the wall, and of the processor. All are of one run on whatever
+machine this is; only the ratios travel.
 """
 
 from __future__ import annotations
@@ -40,28 +41,36 @@ class Timed:
 
     Args:
         inner: The engine.
-        clock: Seconds.
+        clock: Wall seconds.
+        work: Seconds that the calling thread has computed; one thread is assumed to do all that a call does.
 
     Attributes:
         inner: The engine.
         seconds: Wall seconds in which it computed.
+        worked: Processor seconds of it.
         calls: Batches.
     """
 
-    def __init__(self, inner: Any, clock: Callable[[], float] = time.perf_counter) -> None:
-        self.inner, self._clock = inner, clock
-        self.seconds, self.calls = 0.0, 0
+    def __init__(
+        self,
+        inner: Any,
+        clock: Callable[[], float] = time.perf_counter,
+        work: Callable[[], float] = time.thread_time,
+    ) -> None:
+        self.inner, self._clock, self._work = inner, clock, work
+        self.seconds, self.worked, self.calls = 0.0, 0.0, 0
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.inner, name)
 
     def run(self, jobs: Sequence[Any]) -> Any:
         """Answers a batch."""
-        started = self._clock()
+        started, worked = self._clock(), self._work()
         try:
             return self.inner.run(jobs)
         finally:
             self.seconds += self._clock() - started
+            self.worked += self._work() - worked
             self.calls += 1
 
 
@@ -72,7 +81,9 @@ class Timing(NamedTuple):
         attempts: Attempts made.
         seconds: Wall seconds, loading of the model included.
         model_seconds: Of these inside the model.
-        loading: Of these to load it.
+        loading: Of the wall seconds, to load it.
+        worked: Processor seconds after loading.
+        model_worked: Of these inside the model.
         charged: Completion tokens that attempts were charged.
         tokens: All tokens that they were charged.
     """
@@ -81,13 +92,20 @@ class Timing(NamedTuple):
     seconds: float
     model_seconds: float
     loading: float
+    worked: float
+    model_worked: float
     charged: int
     tokens: int
 
     @property
     def share(self) -> float:
-        """Share of the time inside the model, its loading left out."""
+        """Share of the wall inside the model, its loading left out."""
         return self.model_seconds / (self.seconds - self.loading)
+
+    @property
+    def share_of_work(self) -> float:
+        """Share of the processor's time inside the model, its loading left out."""
+        return self.model_worked / self.worked
 
 
 def measure(arguments: Arguments, load: Callable[[], LanguageModel], folder: Path, width: int) -> Timing:
@@ -100,13 +118,13 @@ def measure(arguments: Arguments, load: Callable[[], LanguageModel], folder: Pat
         width: Attempts side by side.
     """
     timed: list[tuple[Any, Timed]] = []
-    loading = 0.0
+    loading = before = 0.0
 
     def loaded() -> LanguageModel:
-        nonlocal loading
+        nonlocal loading, before
         started = time.perf_counter()
         model: Any = load()
-        loading = time.perf_counter() - started
+        loading, before = time.perf_counter() - started, time.process_time()
         model.engine = Timed(model.engine)
         timed.append((model, model.engine))
         return model  # type: ignore[no-any-return]
@@ -118,11 +136,13 @@ def measure(arguments: Arguments, load: Callable[[], LanguageModel], folder: Pat
     finally:
         for model, clocked in timed:
             model.engine = clocked.inner  # models are shared in a process
-    seconds = time.perf_counter() - started
+    seconds, worked = time.perf_counter() - started, time.process_time() - before
     with Store.open(folder) as store:
         spent = [attempt.spent for attempt in store.attempts(events=False)]
     charged = sum(usage.completion_tokens for usage in spent)
-    return Timing(len(spent), seconds, timed[0][1].seconds, loading, charged, sum(usage.tokens for usage in spent))
+    clock = timed[0][1]
+    tokens = sum(usage.tokens for usage in spent)
+    return Timing(len(spent), seconds, clock.seconds, loading, worked, clock.worked, charged, tokens)
 
 
 def main() -> None:
@@ -145,7 +165,8 @@ def main() -> None:
     )
     with tempfile.TemporaryDirectory() as folder:
         found = measure(arguments, partial(load_model, "embedded", dtype=given.dtype), Path(folder), given.parallel)
-    print(json.dumps({**found._asdict(), "share_inside_the_model": round(found.share, 3)}, indent=2))
+    shares = {"share_inside_the_model": found.share, "share_of_processor_time": found.share_of_work}
+    print(json.dumps({**found._asdict(), **{name: round(share, 3) for name, share in shares.items()}}, indent=2))
 
 
 if __name__ == "__main__":
