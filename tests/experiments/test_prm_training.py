@@ -35,8 +35,9 @@ from planneal.experiments.training.prm.drafts import UNLABELLED, Row, judged_dra
 from planneal.experiments.training.prm.export import export
 from planneal.experiments.training.prm.figures import Judged, equal_mass_error, figures, table
 from planneal.experiments.training.prm.inside import heads_of, with_inside
+from planneal.experiments.training.prm.labels import label
 from planneal.experiments.training.prm.measure import judged_items, measure
-from planneal.experiments.training.prm.negatives import hard_negative
+from planneal.experiments.training.prm.negatives import hard_negative, widely_wrong
 from planneal.experiments.training.prm.packed import batch_of, shelve, trees_of
 from planneal.experiments.training.prm.pipeline import Where, make
 from planneal.experiments.training.prm.spoken import line_ids, spoken
@@ -205,6 +206,20 @@ def test_batches_are_a_function_of_seed_and_step_and_end_on_drafts(encoded, tiny
     drafts = sum(row.drafted for row in encoded)
     assert drafts < len(encoded)
     assert plans == [len(encoded)] * 6 + [drafts] * 2
+
+
+@pytest.mark.parametrize("name", ["arithmetic", "schedule", "tools", "code", "countdown"])
+def test_plans_that_are_widely_wrong_have_wrong_items_and_right_ones(name):
+    rng = np.random.default_rng(2)
+    made = family(name)
+    marks = []
+    for seed in range(12):
+        problem = made.generate(seed, made.levels["hard"], Split.TRAIN)
+        plan = widely_wrong(rng, problem)
+        if plan is not None:
+            marks += label(problem, plan).values()
+    assert 0.05 < np.mean([not right for right in marks]) < 0.95
+    assert len(marks) > 20
 
 
 HEADS = frozenset({9})

@@ -30,6 +30,7 @@ class PrmConfig(BaseModel):
         sampled: How many are sampled.
         longest: Most tokens of a draft.
         negatives: Hard negatives for each training problem, on average.
+        spoilt: Plans with many wrong items for each, on average.
         gold: Share of them that give the gold plan.
         raw: Share of the training drafts that are shown as drafted, not as structural edits settle them.
         workers: Processes that draft and judge.
@@ -68,6 +69,7 @@ class PrmConfig(BaseModel):
     sampled: int = 1
     longest: int = 300
     negatives: float = 0.7
+    spoilt: float = 0.0
     gold: float = 0.25
     raw: float = 0.3
     workers: int = 2

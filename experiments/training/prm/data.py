@@ -24,7 +24,7 @@ from ..export import load_exported
 from ..model import Llama
 from .config import PrmConfig
 from .drafts import Row, drafts_of, judged_draft, row_of
-from .negatives import hard_negative
+from .negatives import hard_negative, widely_wrong
 
 __all__ = ["Chunk", "Part", "make_chunk", "make_rows", "read_rows"]
 
@@ -78,7 +78,7 @@ def _drawn(rng: np.random.Generator, name: str, split: Split, hard: float) -> Pr
 
 
 def chunk_rows(config: PrmConfig, model: str, chunk: Chunk) -> list[Row]:
-    """The rows of a chunk: the drafts of each problem, and in training hard negatives and gold plans as well.
+    """The rows of a chunk: the drafts of each problem, and in training plans with wrong items and gold plans as well.
 
     Args:
         config: The run.
@@ -107,6 +107,10 @@ def chunk_rows(config: PrmConfig, model: str, chunk: Chunk) -> list[Row]:
                 if wrong is not None:
                     seen = (wrong.named, wrong.silent)
                     found.append(row_of(problem, wrong.plan, "negative", config.render, seen))
+            for _ in range(int(config.spoilt + rng.random()) if learnt else 0):
+                spoilt = widely_wrong(rng, problem)
+                if spoilt is not None:
+                    found.append(row_of(problem, spoilt, "spoilt", config.render, ((), False)))
             if learnt and rng.random() < config.gold:
                 plan = parse_plan(problem.gold.plan)
                 found.append(row_of(problem, plan, "gold", config.render, ((), True)))

@@ -30,7 +30,7 @@ class Row(NamedTuple):
     Attributes:
         family: The problem's family.
         problem: The problem's id.
-        origin: `greedy`, `sampled`, `negative` or `gold`.
+        origin: `greedy`, `sampled`, `negative`, `spoilt` or `gold`.
         question: The question, with what the task gave.
         steps: The plan's own items.
         ids: Their ids.

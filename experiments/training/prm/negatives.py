@@ -14,6 +14,7 @@ import numpy as np
 from ....planner.errors import NotationError
 from ....planner.notation import parse_plan
 from ....planner.plan import Plan
+from ....proposers.structural import tidied
 from ...families.base import Problem, pick
 from ...families.registry import family
 from ...families.schedule.grading import rules_of
@@ -22,7 +23,10 @@ from ..faults import reworded
 from .labels import label, settled
 from .seen import Seen, see
 
-__all__ = ["hard_negative", "misread"]
+__all__ = ["hard_negative", "misread", "widely_wrong"]
+
+_WRONG = (0.2, 0.6)
+"""Least and largest share of the items that are made to say something else in a plan that is widely wrong."""
 
 _TRIES = 4
 """Plans that are drawn in search of one whose fault is not named."""
@@ -75,6 +79,35 @@ def misread(rng: np.random.Generator, problem: Problem[Any]) -> Plan | None:
             except NotationError:
                 continue
     return None
+
+
+def widely_wrong(rng: np.random.Generator, problem: Problem[Any]) -> Plan | None:
+    """The gold plan with many items that say something else, in order; whoever looks will see most of them.
+
+    Drafts have few wrong items, and learning to compare each item with the question needs many. None where nothing came
+    out otherwise.
+    """
+    share = rng.uniform(*_WRONG)
+    if problem.public.family == "schedule":
+        plan = _misread_widely(rng, problem, share)
+    else:
+        own = sum(line.startswith("S") for line in problem.gold.plan.split("\n"))
+        plan = reworded(rng, problem, max(1, round(share * own)))
+    return None if plan is None else tidied(plan)
+
+
+def _misread_widely(rng: np.random.Generator, problem: Problem[Any], share: float) -> Plan | None:
+    """The gold plan of a schedule with such a share of its own rules read in some other way."""
+    rules, order = rules_of(problem), problem.gold.order
+    lines = problem.gold.plan.split("\n")
+    for at, line in enumerate(lines):
+        if line.startswith("C") and "!:" not in line.split(" ")[0] and rng.random() < share:
+            number = int(line[1:].split(":")[0])
+            lines[at] = f"C{number}: [order: {_reread(rng, rules[number - 1], order).check}]"
+    try:
+        return parse_plan("\n".join(lines))
+    except NotationError:
+        return None
 
 
 def _reread(rng: np.random.Generator, rule: Rule, entries: tuple[str, ...]) -> Rule:
