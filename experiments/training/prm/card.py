@@ -37,8 +37,8 @@ shares no stream with the `eval` half.
 - **Plans**: for {{ problems }} problems of each family, {{ "%.0f" % (100 * hard) }}% of them at its hard level and
   the others drawn as for the language model's own training, a greedy draft and {{ sampled }} at temperature
   {{ temperature }}, written by the language model itself; hard negatives, which are gold plans with one item that says
-  something else and that exact verifiers do not name where such a one was found; gold plans with a fifth to three fifths
-  of the items changed; some gold plans.
+  something else and that exact verifiers do not name where such a one was found; gold plans with a fifth to
+  three fifths of the items changed; some gold plans.
   {{ rows.origins }}.
 - **Labels**: item by item by the gold (`experiments/training/prm/labels.py`). An item is blamed for its own fault, not
   for what it rests on; in `schedule` a thing is wrong after which a rule of the question can no longer be kept; in
