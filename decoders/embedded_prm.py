@@ -40,7 +40,8 @@ def load_embedded_prm(folder: Path | None = None, **options: Any) -> HFStepScore
     try:
         facts = json.loads((folder / "planneal.json").read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise ConfigError(f"no reward model in {folder} ({error}); reinstall planneal") from None
+        made = "python -m planneal.experiments.training.prm makes one"
+        raise ConfigError(f"no reward model in {folder} ({error}); {made}") from None
     if facts.get("render") != RENDER:
         shown = facts.get("render")
         raise ConfigError(f"{folder} is shown plans as {shown!r}, not {RENDER!r}; load it by HFStepScorer")

@@ -197,6 +197,8 @@ def test_a_familys_verifiers_take_the_place_of_the_exact_ones_unless_the_setting
     assert verifiers_of(model, Settings(), own) == own
     assert [v.name for v in verifiers_of(model, Settings(self_check="on"), own)][-1] == "self_check"
     assert verifiers_of(model, Settings(verifiers=("structure",)), own) is None
+    both = verifiers_of(model, Settings(verifiers=("default", "self_check")), own)
+    assert [v.name for v in both] == [*(v.name for v in own), "self_check"], "what is named joins the family's own"
     assert verifiers_of(model, Settings(), None) is None
     case = case_of(problem.public)
     assert [v.name for v in case.verifiers] == [v.name for v in own]

@@ -15,6 +15,7 @@ pytest.importorskip("sklearn", reason="the calibration extra is not installed")
 import planneal.decoders
 import torch
 import transformers
+from planneal.decoders.embedded_prm import RENDER, load_embedded_prm
 from planneal.decoders.prm_hf import HFStepScorer
 from planneal.experiments.families.base import Split
 from planneal.experiments.families.registry import family
@@ -298,9 +299,21 @@ def test_what_is_exported_loads_as_any_reward_model_and_scores_as_it_was_trained
     row = row_of(problem, plan, "gold", "compact", ((), True))
     wanted = probability(raw_scores(model.float(), encode([row], tokenizer, 2048))[0])
     assert [found.verdicts[i].score for i in row.ids] == pytest.approx(wanted.tolist(), abs=1e-3)
+    shipped = load_embedded_prm(tmp_path / "out")
+    assert shipped.name == "embedded_prm"
+    again = asyncio.run(PRMVerifier(shipped, render=RENDER).assess(task, plan))
+    assert [v.score for v in again.verdicts.values()] == [v.score for v in found.verdicts.values()]
     # The calibration is in the weights.
     expected = calibration.slope * raw + calibration.intercept
     assert raw_scores(model, encoded[:1])[0] == pytest.approx(expected, abs=0.02)
+
+
+def test_a_folder_without_a_reward_model_and_one_of_another_rendering_are_refused(tmp_path):
+    with pytest.raises(ConfigError, match="training.prm makes one"):
+        load_embedded_prm(tmp_path)
+    (tmp_path / "planneal.json").write_text('{"render": "notation"}')
+    with pytest.raises(ConfigError, match="shown plans as 'notation', not 'compact'"):
+        load_embedded_prm(tmp_path)
 
 
 @pytest.mark.parametrize(("slope", "intercept"), [(0.4, -0.7), (1.0, 0.0), (2.0, 1.0)])
