@@ -309,7 +309,7 @@ def test_what_is_exported_loads_as_any_reward_model_and_scores_as_it_was_trained
 
 
 def test_a_folder_without_a_reward_model_and_one_of_another_rendering_are_refused(tmp_path):
-    with pytest.raises(ConfigError, match="training.prm makes one"):
+    with pytest.raises(ConfigError, match=r"training\.prm makes one"):
         load_embedded_prm(tmp_path)
     (tmp_path / "planneal.json").write_text('{"render": "notation"}')
     with pytest.raises(ConfigError, match="shown plans as 'notation', not 'compact'"):
