@@ -58,9 +58,9 @@ def model_options(ctx: typer.Context, name: str, base_url: str | None, dtype: st
     """
     found: dict[str, str] = {}
     if dtype is not None:
-        if dtype not in ("float32", "bfloat16"):
-            raise ConfigError(f"no dtype {dtype!r}; there are float32 and bfloat16")
-        if not is_local(name):
+        if dtype not in registry.DTYPES:
+            raise ConfigError(f"no dtype {dtype!r}; there are {' and '.join(registry.DTYPES)}")
+        if not registry.is_local(name):
             raise ConfigError(f"--dtype is for local models, not for {name}")
         found["dtype"] = dtype
     if base_url is not None and name.startswith("openai/"):
@@ -68,11 +68,6 @@ def model_options(ctx: typer.Context, name: str, base_url: str | None, dtype: st
     elif base_url is not None and not from_environment(ctx, "base_url"):
         raise ConfigError(f"--base-url is for openai/NAME models, not for {name}")
     return found
-
-
-def is_local(name: str) -> bool:
-    """Whether a model string names a model that is run in this process."""
-    return name == "embedded" or name.startswith("hf/")
 
 
 def read_text(path: str) -> str:

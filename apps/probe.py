@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..decoders.registry import load_model
+from ..decoders.registry import is_local, load_model
 from ..planner.errors import ConfigError, RunError
 from .exits import guard
-from .options import BaseUrl, Json, Quiet, Seed, is_local, model_options
+from .options import BaseUrl, Json, Quiet, Seed, model_options
 from .progress import Progress
 from .screen import Level, Screen, console, put_table, row, table, write_json
 

@@ -6,6 +6,7 @@ planneal's own problem families and the embedded model's plans for them, and not
 
 from __future__ import annotations
 
+import functools
 import json
 from importlib import resources
 from pathlib import Path
@@ -16,27 +17,36 @@ from ..planner.errors import ConfigError, MissingExtra
 if TYPE_CHECKING:
     from .prm_hf import HFStepScorer
 
-__all__ = ["EMBEDDED_PRM", "RENDER", "load_embedded_prm"]
+__all__ = ["EMBEDDED_PRM", "RENDER", "load_embedded_prm", "shipped_prm"]
 
 EMBEDDED_PRM = "embedded_prm"
 RENDER: Literal["compact"] = "compact"
 """How plans are shown to it, as in its training."""
 
 
-def load_embedded_prm(folder: Path | None = None, **options: Any) -> HFStepScorer:
-    """The shipped reward model as a scorer, on the CPU in float32.
+@functools.cache
+def shipped_prm() -> HFStepScorer:
+    """The shipped reward model, loaded once per process and shared: methods name it anew for every attempt.
+
+    Raises:
+        MissingExtra: torch or transformers is not installed.
+        ConfigError: Its weights are not there.
+    """
+    with resources.as_file(resources.files(__package__) / EMBEDDED_PRM) as folder:
+        return load_embedded_prm(folder)
+
+
+def load_embedded_prm(folder: Path, **options: Any) -> HFStepScorer:
+    """A reward model of the shipped one's make as a scorer, on the CPU in float32.
 
     Args:
-        folder: Another one of the same make; None for the shipped one.
+        folder: Its folder.
         **options: Passed on to :class:`~planneal.decoders.prm_hf.HFStepScorer`.
 
     Raises:
         MissingExtra: torch or transformers is not installed.
         ConfigError: The folder holds no reward model, or one that is shown its plans in another way.
     """
-    if folder is None:
-        with resources.as_file(resources.files(__package__) / EMBEDDED_PRM) as shipped:
-            return load_embedded_prm(shipped, **options)
     try:
         facts = json.loads((folder / "planneal.json").read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:

@@ -12,6 +12,14 @@ from ..planner.errors import ConfigError
 from ..planner.plugins import make_part, plugin_names
 from .base import LanguageModel
 
+DTYPES = ("float32", "bfloat16")
+"""What local models can be told to compute with, the usual one first."""
+
+
+def is_local(model: str) -> bool:
+    """Whether a model string names a model that computes in this process."""
+    return model == "embedded" or model.startswith("hf/")
+
 
 def load_model(model: str | LanguageModel, **options: Any) -> LanguageModel:
     """The model that a string names, or the model itself.
@@ -33,7 +41,7 @@ def load_model(model: str | LanguageModel, **options: Any) -> LanguageModel:
     if provider == "embedded" and not name:
         from .embedded_backend import load_embedded
 
-        return load_embedded(options.get("dtype") or "float32")
+        return load_embedded(options.get("dtype") or DTYPES[0])
     if provider == "openai" and name:
         from .openai_backend import OpenAIModel
 

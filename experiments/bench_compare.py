@@ -21,6 +21,7 @@ from typing import Any, NamedTuple
 
 from ..decoders.base import LanguageModel
 from ..decoders.registry import load_model
+from .in_scope import add_dtype
 from .runs import Store
 from .runs.arguments import Arguments
 from .runs.bench import Recipe
@@ -153,7 +154,7 @@ def main() -> None:
     parser.add_argument("--problems", type=int, default=200)
     parser.add_argument("--methods", nargs="+", default=list(TWELVE))
     parser.add_argument("--budgets", type=int, nargs="+", default=[500, 1000, 2000, 4000])
-    parser.add_argument("--dtype", default="float32", choices=["float32", "bfloat16"])
+    add_dtype(parser)
     parser.add_argument("--parallel", type=int, default=128)
     given = parser.parse_args()
     arguments = Arguments.checked(

@@ -29,7 +29,7 @@ from .families.base import Gold, Problem
 from .families.registry import family
 from .family_cells import share
 from .family_tables import head, interval
-from .in_scope import DTYPES, add_model_arguments, fingerprint, open_model, scoped
+from .in_scope import add_model_arguments, dtype_said, fingerprint, open_model, scoped
 from .methods import BestOfPlans, Direct, Method, Planneal
 
 PUBLISHED = {
@@ -122,7 +122,7 @@ async def report(options: argparse.Namespace, say: Callable[[str], None]) -> dic
     model = open_model(options.model, options.weights, options.dtype)
     weights = fingerprint(options.model, options.weights)
     command = f"python -m planneal.experiments.countdown_public --model {options.model} --data DIR"
-    command += f" --dtype {options.dtype}" if options.dtype != DTYPES[0] else ""
+    command += "".join(f" {said}" for said in dtype_said(options.dtype))
     command += f" --rows {options.rows} --seed {options.seed}" + (" --beyond-scope" if options.beyond_scope else "")
     say(f"\n### countdown, published puzzles\n\nModel {options.model}{f' (weights {weights})' if weights else ''}, ")
     say(f"seed {options.seed}, the first {options.rows} puzzles of each set; nothing was tuned on them.\n`{command}`\n")

@@ -30,7 +30,7 @@ from .families.base import LEVELS
 from .families.registry import family, names
 from .family_cells import Asked, Cell, cell
 from .family_tables import LEGEND, count_line, head, level_line, links_table, methods_table
-from .in_scope import DTYPES, add_model_arguments, fingerprint, open_model
+from .in_scope import add_model_arguments, dtype_said, fingerprint, open_model
 from .whole_files import written_whole
 
 LINK_FAMILIES = ("arithmetic", "schedule", "tools")
@@ -182,7 +182,7 @@ def _command(options: argparse.Namespace) -> str:
     """The command that brings the tables back; where they are kept is no part of it."""
     said = ["python", "-m", "planneal.experiments.family_report", "--model", options.model]
     said += ["--weights", str(options.weights)] if options.weights else []
-    said += ["--dtype", options.dtype] if options.dtype != DTYPES[0] else []
+    said += dtype_said(options.dtype)
     said += ["--families", *options.families, "--levels", *options.levels]
     said += ["--problems", str(options.problems), "--seed", str(options.seed)]
     for flag, chosen, usual in (

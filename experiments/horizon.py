@@ -26,7 +26,7 @@ from ..planner.errors import ConfigError, PlannealError
 from .families.base import Family
 from .families.registry import STEPS, family
 from .horizon_page import Page, write
-from .in_scope import DTYPES, open_model
+from .in_scope import add_dtype, dtype_said, open_model
 from .report.facts import Asked
 from .report.horizon import horizons
 from .report.loading import Loaded, Tried, load
@@ -147,7 +147,7 @@ def _options(given: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--model", default="embedded", help="a model string")
-    parser.add_argument("--dtype", default=DTYPES[0], choices=DTYPES, help="what a local model computes with")
+    add_dtype(parser)
     parser.add_argument("--weight", type=float, default=1.0, help="what a cached prompt token counts")
     parser.add_argument("--parallel", type=int, default=16, help="attempts under way at once")
     parser.add_argument("--out", type=Path, required=True, help="the run's folder; an unfinished run goes on")
@@ -160,7 +160,7 @@ def _command(arguments: Arguments, options: argparse.Namespace) -> str:
     said += ["--sizes", *map(str, sorted(options.sizes)), "--problems", str(arguments.n)]
     said += ["--methods", *arguments.methods, "--budgets", *map(str, arguments.budgets)]
     said += ["--seeds", str(arguments.seeds), "--seed", str(arguments.seed), "--model", arguments.model]
-    said += ["--dtype", options.dtype] if options.dtype != DTYPES[0] else []
+    said += dtype_said(options.dtype)
     return shlex.join([*said, "--weight", f"{options.weight:g}", "--out", options.out.name])
 
 

@@ -16,12 +16,10 @@ from typing import NamedTuple
 
 from ..decoders.base import LanguageModel
 from ..decoders.embedded_backend import EMBEDDED, EmbeddedModel
-from ..decoders.registry import load_model
+from ..decoders.registry import DTYPES, is_local, load_model
 from ..planner.errors import ConfigError
 
-__all__ = ["DTYPES", "Scoped", "add_model_arguments", "fingerprint", "open_model", "scoped"]
-
-DTYPES = ("float32", "bfloat16")
+__all__ = ["Scoped", "add_dtype", "add_model_arguments", "dtype_said", "fingerprint", "open_model", "scoped"]
 
 MOST_REFUSED = 0.5
 """Share of refused questions beyond which a set is not asked."""
@@ -72,7 +70,17 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of a report that say which model it is about, and what that computes with."""
     parser.add_argument("--model", default="embedded", help="a model string")
     parser.add_argument("--weights", type=Path, help="a folder of the embedded make to use instead of the shipped one")
+    add_dtype(parser)
+
+
+def add_dtype(parser: argparse.ArgumentParser) -> None:
+    """The argument that says what a local model computes with."""
     parser.add_argument("--dtype", default=DTYPES[0], choices=DTYPES, help="what a local model computes with")
+
+
+def dtype_said(dtype: str) -> list[str]:
+    """The same argument in a command that is written down: nothing where it is the usual one."""
+    return [] if dtype == DTYPES[0] else ["--dtype", dtype]
 
 
 def open_model(name: str, folder: Path | None = None, dtype: str = DTYPES[0]) -> LanguageModel:
@@ -87,7 +95,7 @@ def open_model(name: str, folder: Path | None = None, dtype: str = DTYPES[0]) ->
         ConfigError: A folder was given for another model than the embedded one, there is no such model, or it does
             not compute here.
     """
-    if dtype != DTYPES[0] and name.partition("/")[0] not in (EMBEDDED, "hf"):
+    if dtype != DTYPES[0] and not is_local(name):
         raise ConfigError(f"--dtype is for models that compute here, not for {name}; leave it out")
     if folder is None:
         return load_model(name) if dtype == DTYPES[0] else load_model(name, dtype=dtype)

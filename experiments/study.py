@@ -19,6 +19,7 @@ from threading import Event
 from typing import NamedTuple
 
 from ..planner.errors import RunError
+from .in_scope import add_dtype, dtype_said
 
 __all__ = ["TASKS", "Study", "Task", "commands", "main"]
 
@@ -79,7 +80,7 @@ Command = tuple[str, ...]
 def commands(study: Study) -> tuple[list[tuple[Command, Command]], Command]:
     """The commands of a study: for each task a comparison and its probes, and one report of all."""
     budgets = ",".join(map(str, study.budgets))
-    dtype = () if study.dtype == "float32" else ("--dtype", study.dtype)
+    dtype = dtype_said(study.dtype)
     each: list[tuple[Command, Command]] = []
     for task in study.tasks:
         folder = str(study.runs / task.name)
@@ -153,7 +154,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=usual.seeds)
     parser.add_argument("--budgets", type=int, nargs="+", default=usual.budgets)
     parser.add_argument("--probes", type=int, default=usual.probes)
-    parser.add_argument("--dtype", default=usual.dtype, choices=["float32", "bfloat16"])
+    add_dtype(parser)
     parser.add_argument("--model", default=usual.model)
     parser.add_argument("--jobs", type=int, default=2)
     given = vars(parser.parse_args())

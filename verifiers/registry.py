@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from ..decoders.embedded_prm import EMBEDDED_PRM, RENDER, load_embedded_prm
+from ..decoders.embedded_prm import EMBEDDED_PRM, RENDER, shipped_prm
 from ..planner.errors import ConfigError
 from ..planner.plugins import make_part, plugin_names
 from ..planner.verifier import Verifier
@@ -25,7 +25,7 @@ def embedded_prm() -> PRMVerifier:
         MissingExtra: torch or transformers is not installed.
         ConfigError: Its weights are not there.
     """
-    return PRMVerifier(load_embedded_prm(), render=RENDER, name=EMBEDDED_PRM)
+    return PRMVerifier(shipped_prm(), render=RENDER, name=EMBEDDED_PRM)
 
 
 SHIPPED: Mapping[str, Callable[[], Verifier]] = {

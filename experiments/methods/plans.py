@@ -38,19 +38,22 @@ def verifiers_of(model: LanguageModel, settings: Settings, own: Sequence[Verifie
     """
     if not own or DEFAULT not in settings.verifiers:
         return None
-    exact = {verifier.name for verifier in exact_verifiers()}
-    usual = default_verifiers(model, PromptSet.load(model.capabilities.dialect), settings)
-    whole = [*own, *(verifier for verifier in usual if verifier.name not in exact)]
-    return resolved(settings.verifiers, load_verifiers(settings.verifiers), lambda: whole)
+    return _named(model, PromptSet.load(model.capabilities.dialect), settings, own)
+
+
+def _named(model: LanguageModel, prompts: PromptSet, settings: Settings, own: Sequence[Verifier]) -> list[Verifier]:
+    """What the settings name, the default ones with a family's own in place of the exact ones."""
+
+    def usual() -> list[Verifier]:
+        exact = {verifier.name for verifier in exact_verifiers()} if own else frozenset()
+        return [*own, *(v for v in default_verifiers(model, prompts, settings) if v.name not in exact)]
+
+    return resolved(settings.verifiers, load_verifiers(settings.verifiers), usual)
 
 
 def judges(seat: Seat, case: Case, settings: Settings) -> list[Verifier]:
     """Who judges the plans of a case."""
-    found = verifiers_of(seat.model, settings, case.verifiers)
-    if found is not None:
-        return found
-    named = load_verifiers(settings.verifiers)
-    return resolved(settings.verifiers, named, lambda: default_verifiers(seat.model, seat.prompts, settings))
+    return _named(seat.model, seat.prompts, settings, case.verifiers or ())
 
 
 async def answer_from(

@@ -6,7 +6,7 @@ a rule that the order keeps all the same, steps that miss the target by the rule
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -64,13 +64,13 @@ def misread(rng: np.random.Generator, problem: Problem[Any]) -> Plan | None:
     rules, order = rules_of(problem), problem.gold.order
     asked = {settled(rule, len(order)) for rule in rules}
     lines = problem.gold.plan.split("\n")
-    own = [i for i, line in enumerate(lines) if line.startswith("C") and "!:" not in line.split(" ")[0]]
+    own = _own_rules(lines)
     places = {name: place for place, name in enumerate(order, start=1)}
     if not own:
         return None
     for _ in range(12):
-        at = pick(rng, own)
-        number = int(lines[at][1:].split(":")[0])
+        at = pick(rng, list(own))
+        number = own[at]
         other = _reread(rng, rules[number - 1], order)
         if settled(other, len(order)) not in asked and other.keeps(places):
             changed = [*lines[:at], f"C{number}: [order: {other.check}]", *lines[at + 1 :]]
@@ -100,14 +100,19 @@ def _misread_widely(rng: np.random.Generator, problem: Problem[Any], share: floa
     """The gold plan of a schedule with such a share of its own rules read in some other way."""
     rules, order = rules_of(problem), problem.gold.order
     lines = problem.gold.plan.split("\n")
-    for at, line in enumerate(lines):
-        if line.startswith("C") and "!:" not in line.split(" ")[0] and rng.random() < share:
-            number = int(line[1:].split(":")[0])
+    for at, number in _own_rules(lines).items():
+        if rng.random() < share:
             lines[at] = f"C{number}: [order: {_reread(rng, rules[number - 1], order).check}]"
     try:
         return parse_plan("\n".join(lines))
     except NotationError:
         return None
+
+
+def _own_rules(lines: Sequence[str]) -> dict[int, int]:
+    """Where a plan states the rules that did not come with the task, and the number of each."""
+    stated = {i: line.split(":")[0] for i, line in enumerate(lines) if line.startswith("C")}
+    return {i: int(name[1:]) for i, name in stated.items() if not name.endswith("!")}
 
 
 def _reread(rng: np.random.Generator, rule: Rule, entries: tuple[str, ...]) -> Rule:
