@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
+from .draws import QUANTITIES, opened
 from .model import ModelShape
 
 __all__ = ["DataConfig", "OnPolicyConfig", "OptimConfig", "RunConfig", "load_config"]
@@ -59,6 +60,12 @@ class DataConfig(_Section):
     families: dict[str, float] = {"arithmetic": 1.0}
     reach: float = 1.0
     shapes: tuple[tuple[int, int, float], ...] = ()
+
+    @property
+    def sizes(self) -> tuple[int, int]:
+        """Smallest and largest number of quantities that are drawn."""
+        low, high = QUANTITIES
+        return self.quantities if len(self.families) == 1 else (low, opened(low, high, self.reach))
 
 
 class OptimConfig(_Section):
@@ -172,7 +179,7 @@ class RunConfig(_Section):
     @property
     def quantities(self) -> tuple[int, int]:
         """Smallest and largest number of quantities over the whole run."""
-        drawn = [self.data.quantities, *(stage.data.quantities for stage in self.stages)]
+        drawn = [data.sizes for data in (self.data, *(stage.data for stage in self.stages))]
         return min(low for low, _ in drawn), max(high for _, high in drawn)
 
     def stage(self, progress: float) -> Stage:

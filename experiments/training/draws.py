@@ -22,7 +22,10 @@ from ..families.schedule.problem import ScheduleGold, SchedulePublic
 from ..families.schedule.rules import parse_rule
 from ..families.tools.draw import Difficulty as ToolsDifficulty
 
-__all__ = ["DRAWS", "Key", "draw_problem", "problem_of"]
+__all__ = ["DRAWS", "QUANTITIES", "Key", "draw_problem", "opened", "problem_of"]
+
+QUANTITIES = (4, 24)
+"""Smallest and largest number of quantities of `arithmetic` where everything is open."""
 
 
 class Key(NamedTuple):
@@ -39,13 +42,18 @@ class Key(NamedTuple):
     reach: int = 100
 
 
+def opened(low: int, high: int, reach: float) -> int:
+    """The largest size where a share of the span from `low` to `high` is open."""
+    return low + round((high - low) * reach)
+
+
 def _size(rng: np.random.Generator, low: int, high: int, reach: float) -> int:
     """A size from `low` to `high`, evenly, or up to a share of that span."""
-    return int(rng.integers(low, low + round((high - low) * reach) + 1))
+    return int(rng.integers(low, opened(low, high, reach) + 1))
 
 
 def _arithmetic(rng: np.random.Generator, reach: float) -> arithmetic.Difficulty:
-    quantities = _size(rng, 4, 24, reach)
+    quantities = _size(rng, *QUANTITIES, reach)
     return arithmetic.Difficulty(quantities=quantities, kinds=tuple(Kind) if rng.random() < 0.55 else BASIC)
 
 

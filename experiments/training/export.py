@@ -32,6 +32,8 @@ def _hf_config(shape: ModelShape, end: int, pad: int) -> Any:
         num_hidden_layers=shape.num_hidden_layers,
         num_attention_heads=shape.num_attention_heads,
         num_key_value_heads=shape.num_attention_heads,
+        head_dim=shape.head_dim,
+        attention_bias=shape.attention_bias,
         max_position_embeddings=shape.max_position_embeddings,
         rms_norm_eps=shape.rms_norm_eps,
         rope_parameters={"rope_type": "default", "rope_theta": shape.rope_theta},

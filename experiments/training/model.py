@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -18,6 +19,11 @@ __all__ = ["Cache", "Llama", "ModelShape"]
 
 _EMBEDDING_SCALE = 0.02
 """Standard deviation of the embedding at the start."""
+
+
+def _even(sizes: dict[str, Any]) -> int:
+    """The heads' width where they share out the hidden width."""
+    return int(sizes["hidden_size"] // sizes["num_attention_heads"])
 
 
 class ModelShape(BaseModel):
@@ -30,14 +36,11 @@ class ModelShape(BaseModel):
     intermediate_size: int = 704
     num_hidden_layers: int = 6
     num_attention_heads: int = 4
+    head_dim: int = Field(default_factory=_even)
     max_position_embeddings: int = 2048
     rope_theta: float = 10000.0
     rms_norm_eps: float = 1e-6
-
-    @property
-    def head_dim(self) -> int:
-        """Width of one attention head."""
-        return self.hidden_size // self.num_attention_heads
+    attention_bias: bool = False
 
 
 @dataclass(slots=True)
@@ -59,18 +62,19 @@ class Cache:
 class _Attention(nn.Module):
     def __init__(self, shape: ModelShape) -> None:
         super().__init__()
-        width = shape.hidden_size
-        self.heads = shape.num_attention_heads
-        self.q_proj = nn.Linear(width, width, bias=False)
-        self.k_proj = nn.Linear(width, width, bias=False)
-        self.v_proj = nn.Linear(width, width, bias=False)
-        self.o_proj = nn.Linear(width, width, bias=False)
+        width, bias = shape.hidden_size, shape.attention_bias
+        self.heads, self.size = shape.num_attention_heads, shape.head_dim
+        inner = self.heads * self.size
+        self.q_proj = nn.Linear(width, inner, bias=bias)
+        self.k_proj = nn.Linear(width, inner, bias=bias)
+        self.v_proj = nn.Linear(width, inner, bias=bias)
+        self.o_proj = nn.Linear(inner, width, bias=bias)
 
     def forward(self, x: Tensor, cos: Tensor, sin: Tensor, mask: Tensor, cache: Cache | None) -> Tensor:
-        batch, length, width = x.shape
+        batch, length, _ = x.shape
 
         def split(t: Tensor) -> Tensor:
-            return t.view(batch, length, self.heads, width // self.heads).transpose(1, 2)
+            return t.view(batch, length, self.heads, self.size).transpose(1, 2)
 
         def rotate(t: Tensor) -> Tensor:
             first, second = t.chunk(2, dim=-1)
@@ -85,7 +89,7 @@ class _Attention(nn.Module):
             mixed = logits.softmax(-1).to(value.dtype) @ value
         else:
             mixed = functional.scaled_dot_product_attention(query, key, value, attn_mask=mask)
-        out: Tensor = self.o_proj(mixed.transpose(1, 2).reshape(batch, length, width))
+        out: Tensor = self.o_proj(mixed.transpose(1, 2).flatten(2))
         return out
 
 
@@ -152,6 +156,8 @@ class Llama(nn.Module):
                 if name.endswith(("o_proj.weight", "down_proj.weight")):
                     scale /= (2 * shape.num_hidden_layers) ** 0.5
                 nn.init.normal_(parameter, std=scale)
+            elif name.endswith("bias"):
+                nn.init.zeros_(parameter)
         weights = dict(self.named_parameters())
         rows = mimetic_heads * shape.head_dim
         with torch.no_grad():
@@ -189,25 +195,22 @@ class Llama(nn.Module):
             mask: Added to the attention logits, (batch, 1, tokens, seen tokens).
             caches: Keys and values of earlier tokens, one a layer; extended in place.
         """
-        return self.tapped(ids, positions, mask, self.shape.num_hidden_layers, caches)[0]
+        states: Tensor = self.model.norm(self.stages(ids, positions, mask, caches)[-1])
+        return states
 
-    def tapped(
-        self, ids: Tensor, positions: Tensor, mask: Tensor, after: int, caches: list[Cache] | None = None
-    ) -> tuple[Tensor, Tensor]:
-        """Hidden states after all layers, and after the first so many; both through the last norm.
-
-        The other arguments are those of :meth:`hidden`.
-        """
+    def stages(
+        self, ids: Tensor, positions: Tensor, mask: Tensor, caches: list[Cache] | None = None
+    ) -> list[Tensor]:
+        """The states that each layer ends in, before any last norm; the arguments are those of :meth:`hidden`."""
         angles = positions[:, None, :, None].float() * self.inverse_frequencies
         angles = torch.cat((angles, angles), dim=-1)
         cos, sin = angles.cos().to(mask.dtype), angles.sin().to(mask.dtype)
         x = self.model.embed_tokens(ids)
-        early = x
+        found: list[Tensor] = []
         for i, layer in enumerate(self.model.layers):
             x = layer(x, cos, sin, mask, None if caches is None else caches[i])
-            early = x if i + 1 == after else early
-        states: Tensor = self.model.norm(x)
-        return states, (states if after == len(self.model.layers) else self.model.norm(early))
+            found.append(x)
+        return found
 
     def caches(self, batch: int, room: int) -> list[Cache]:
         """Empty caches for `room` tokens in each of `batch` rows."""

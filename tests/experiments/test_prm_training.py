@@ -42,8 +42,8 @@ from planneal.experiments.training.prm.negatives import hard_negative, widely_wr
 from planneal.experiments.training.prm.packed import batch_of, shelve, trees_of
 from planneal.experiments.training.prm.pipeline import Where, make
 from planneal.experiments.training.prm.spoken import line_ids, spoken
-from planneal.experiments.training.prm.train import Training
-from planneal.experiments.training.running import tensors
+from planneal.experiments.training.prm.train import Losses, Training
+from planneal.experiments.training.prm.widened import LAYERS
 from planneal.planner.errors import CalibrationError, ConfigError
 from planneal.planner.notation import format_plan, parse_plan
 from planneal.verifiers.prm import PRMVerifier, rendered
@@ -151,7 +151,7 @@ def test_packed_plans_are_scored_as_each_alone(tiny, encoded):
         batch = pack(shelf.trees, len(shelf.trees), shelf.length, 0)
         mask = torch.zeros(batch.mask.shape).masked_fill_(~torch.from_numpy(batch.mask), float("-inf"))[:, None]
         with torch.inference_mode():
-            logits, _ = judge(torch.from_numpy(batch.ids).long(), torch.from_numpy(batch.positions).long(), mask)
+            logits = judge(torch.from_numpy(batch.ids).long(), torch.from_numpy(batch.positions).long(), mask).classes
         found += (logits[..., 1] - logits[..., 0])[torch.from_numpy(batch.weights) > 0].tolist()
     assert sorted(found) == pytest.approx(wanted, abs=1e-4)
 
@@ -201,7 +201,7 @@ def test_batches_are_a_function_of_seed_and_step_and_end_on_drafts(encoded, tiny
     class Watched(Training):
         def _update(self, shelves):
             plans.append(sum(len(tree.parents) - 1 for shelf in shelves for tree in shelf.trees))
-            return 0.0, 0.0
+            return Losses(0.0, 0.0, 0.0, 0.0)
 
     Watched(CONFIG, tmp_path, Judge(tiny, 0)).train(encoded)
     drafts = sum(row.drafted for row in encoded)
@@ -255,26 +255,26 @@ def test_labels_inside_weigh_what_they_are_told_to(encoded, tokenizer):
     assert all(":" in text for text in marked)
 
 
-def test_added_layers_change_nothing_before_they_learn_and_learn_faster(tiny, encoded, tmp_path):
-    plain, deeper = Judge(tiny, 0), Judge(tiny, 0, layers=2)
-    assert deeper.body.shape.num_hidden_layers == plain.body.shape.num_hidden_layers + 2
-    ids, positions, mask, *_ = tensors(batch_of(shelve(encoded, LENGTHS, 1024), 1, 1, 0))
-    states = [judge.eval().body.hidden(ids, positions, mask.float()) for judge in (plain, deeper)]
-    assert torch.allclose(*states, atol=1e-5)
-    rates = {"rate": 1e-2, "body_rate": 1e-9, "weight_decay": 0.0}
-    config = CONFIG.model_copy(update={"layers": 2, "inside": 0.5, **rates})
-    before = {name: weight.clone() for name, weight in deeper.named_parameters()}
-    training = Training(config, tmp_path, deeper)
-    training.train(with_inside(encoded, HEADS))
-    moved = {name for name, weight in training.model.named_parameters() if not torch.allclose(weight, before[name])}
-    own = plain.body.shape.num_hidden_layers
-    assert {name for name in moved if "layers" in name} == {
-        name for name in before if f"layers.{own}." in name or f"layers.{own + 1}." in name
-    }
-    assert "score.weight" in moved
+def test_added_layers_learn_at_their_own_rate_with_an_account_of_what_was_expected(tiny, encoded, tokenizer, tmp_path):
+    wide = Judge(tiny, 0, room=20)
+    own = wide.own
+    assert wide.body.shape.num_hidden_layers == own + LAYERS
+    known = with_inside(encoded, heads_of(tokenizer))
+    rates = {"rate": 1e-2, "body_rate": 1e-9, "weight_decay": 0.0, "language": 0.5, "surprise": 0.1}
+    config = CONFIG.model_copy(update={"room": 20, "inside": 0.5, "steps": 40, **rates})
+    before = {name: weight.clone() for name, weight in wide.named_parameters()}
+    training = Training(config, tmp_path, wide)
+    training.train(known)
+    now = dict(training.model.named_parameters())
+    moved = {name for name in now if not torch.allclose(now[name], before[name], atol=1e-6)}
+    assert {name.split(".")[3] for name in moved if "layers" in name} == {str(own + n) for n in range(LAYERS)}
+    assert {"score.weight", "surprise.weight"} <= moved
+    told = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    assert all(told[-1][name] < told[0][name] for name in ("label", "surprise", "expected"))
+    assert told[-1]["language"] == pytest.approx(told[0]["language"], rel=0.1), "the body hardly learns at this rate"
     model = classifier_of(training.model, tiny)
     ids, labels = batched(encoded[:2], 0)
-    assert model.config.num_hidden_layers == own + 2
+    assert model.config.num_hidden_layers == own + LAYERS
     assert model(input_ids=ids).logits.shape == (*labels.shape, 2)
 
 

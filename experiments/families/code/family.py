@@ -43,8 +43,8 @@ class CodeFamily(Family[CodeGold, Difficulty]):
         self.sandbox = sandbox or OpenedSandbox()
         self.levels = {
             "easy": Difficulty(),
-            "middle": Difficulty(operations=5, rules=3, distractors=3, shuffled=True),
-            "hard": Difficulty(operations=5, rules=3, distractors=5, shuffled=True),
+            "middle": Difficulty(operations=6, rules=3, distractors=3, shuffled=True),
+            "hard": Difficulty(operations=6, rules=3, distractors=5, shuffled=True),
         }
 
     def generate(self, seed: int, difficulty: Difficulty | None = None, split: Split = Split.EVAL) -> CodeProblem:

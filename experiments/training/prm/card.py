@@ -13,7 +13,7 @@ _TEMPLATE = """\
 # {{ name }}, version {{ version }}
 
 A process reward model of {{ "%.1f" % (parameters / 1e6) }}M parameters: the body of planneal's embedded language
-model (version {{ model.version }}){% if layers %} and {{ layers }} more layers{% endif %}
+model (version {{ model.version }}){% if room %}, {{ room }} features beside its own and three more layers{% endif %}
 under a token-classification head of two classes, *wrong* and *right*. It says of each item of
 a plan how likely it is right, for planneal's own problem families ({{ families | join(", ") }}) and for nothing else.
 Apache-2.0, like the project. Its data are drawn by the families' generators; no outside text is in it.

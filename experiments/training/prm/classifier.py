@@ -15,8 +15,8 @@ from ....decoders.prm import Solution
 from ....decoders.prm_formats import TokenClassification
 from ....decoders.prm_text import StepTokenizer
 from ..export import load_exported
-from ..model import Llama
 from .drafts import UNLABELLED, Row
+from .widened import codes_of, size_of, widened
 
 __all__ = ["FORMAT", "Encoded", "Judge", "batched", "classifier_of", "encode", "raw_scores"]
 
@@ -46,45 +46,55 @@ class Encoded(NamedTuple):
     inside: tuple[tuple[int, int], ...] = ()
 
 
+class Judged(NamedTuple):
+    """What the model in training says of each token.
+
+    Attributes:
+        classes: Logits of the two classes, (rows, tokens, 2).
+        own: The states that the language model's own layers end in, through the last norm, (rows, tokens, width).
+        surprise: How likely it holds that the language model found the token, (rows, tokens); only training asks.
+        expected: The code of the token that it expects next, (rows, tokens, code); of width 0 without room for one.
+    """
+
+    classes: Tensor
+    own: Tensor
+    surprise: Tensor
+    expected: Tensor
+
+
 class Judge(torch.nn.Module):
-    """The model in training: the body as :mod:`..model` has it, which takes the masks of packed trees, and the head.
+    """The model in training: the body as :mod:`..model` has it, which takes the masks of packed trees, and the heads.
 
     Args:
         folder: The language model's folder.
-        seed: Seed of the head and of added layers.
-        layers: Layers added on top of the language model's. Its own predict what comes next; what came is compared with
-            that one layer later at the earliest. They change nothing at the start.
+        seed: Seed of the heads and of added layers.
+        room: Features beside the language model's, in which three layers on top of its own compare what came with what
+            was expected (:mod:`.widened`); 0 for its body as it is.
     """
 
-    def __init__(self, folder: Path, seed: int, layers: int = 0) -> None:
+    codes: Tensor
+
+    def __init__(self, folder: Path, seed: int, room: int = 0) -> None:
         super().__init__()
         torch.manual_seed(seed)
-        self.body = _deeper(load_exported(folder), layers)
-        self.own = self.body.shape.num_hidden_layers - layers
+        body = load_exported(folder)
+        self.own, self.width = body.shape.num_hidden_layers, body.shape.hidden_size
+        self.body = widened(body, room) if room else body
+        codes = codes_of(body.shape.vocab_size, size_of(room))
+        self.register_buffer("codes", codes, persistent=False)
         self.score = torch.nn.Linear(self.body.shape.hidden_size, 2)
-        torch.nn.init.normal_(self.score.weight, std=0.02)
-        torch.nn.init.zeros_(self.score.bias)
+        self.surprise = torch.nn.Linear(self.body.shape.hidden_size, 1)
+        for head in (self.score, self.surprise):
+            torch.nn.init.normal_(head.weight, std=0.02)
+            torch.nn.init.zeros_(head.bias)
 
-    def forward(self, ids: Tensor, positions: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        """Logits of the two classes, (rows, tokens, 2), and the states that the language model's layers end in.
-
-        The arguments are those of `Llama.hidden`.
-        """
-        states, own = self.body.tapped(ids, positions, mask, self.own)
-        return self.score(states), own
-
-
-def _deeper(body: Llama, layers: int) -> Llama:
-    """The model with so many more layers on top, which add nothing yet."""
-    if not layers:
-        return body
-    own = body.shape.num_hidden_layers
-    deeper = Llama(body.shape.model_copy(update={"num_hidden_layers": own + layers}))
-    deeper.load_state_dict(body.state_dict(), strict=False)
-    for layer in deeper.model.layers[own:]:
-        torch.nn.init.zeros_(layer.self_attn.o_proj.weight)  # type: ignore[union-attr,arg-type]
-        torch.nn.init.zeros_(layer.mlp.down_proj.weight)  # type: ignore[union-attr,arg-type]
-    return deeper.eval()
+    def forward(self, ids: Tensor, positions: Tensor, mask: Tensor) -> Judged:
+        """All heads; the arguments are those of `Llama.hidden`."""
+        stages = self.body.stages(ids, positions, mask)
+        states, own = self.body.model.norm(stages[-1]), self.body.model.norm(stages[self.own - 1])
+        size = self.codes.shape[1]
+        expected = stages[min(self.own, len(stages) - 1)][..., self.width + size : self.width + 2 * size]
+        return Judged(self.score(states), own, self.surprise(states)[..., 0], expected)
 
 
 def classifier_of(judge: Judge, folder: Path) -> Any:
@@ -98,6 +108,8 @@ def classifier_of(judge: Judge, folder: Path) -> Any:
 
     config = AutoConfig.from_pretrained(folder)
     config.num_hidden_layers = judge.body.shape.num_hidden_layers
+    config.hidden_size, config.head_dim = judge.body.shape.hidden_size, judge.body.shape.head_dim
+    config.attention_bias = judge.body.shape.attention_bias
     config.num_labels, config.classifier_dropout, config.dtype = 2, 0.0, "float32"
     config.id2label, config.label2id = {0: "wrong", 1: "right"}, {"wrong": 0, "right": 1}
     model = LlamaForTokenClassification(config)

@@ -40,11 +40,14 @@ class PrmConfig(BaseModel):
         tokens: Tokens in a batch, padding included.
         lengths: Lengths of rows, ascending; plans that are longer than the last are left out of training.
         compile: Whether to compile the model, once for each length.
-        layers: Layers on top of the language model's own.
-        inside: Weight of the label of a token inside of an item, that at its end having weight 1; 0 for none. The last
-            part of the run, on drafts alone, has none.
-        language: Weight of a token of a right item in the language model's own loss, which it has beside the other: it
-            has learnt to write plans, and not to read them in the order that a search leaves them in.
+        room: Features beside the language model's, in which layers on top of its own compare what came with what was
+            expected; 0 for its body as it is.
+        inside: Weight of the label of a token inside of an item, that at its end having weight 1; 0 for none.
+        language: Weight of a token of a right item in the language model's own loss, which it has beside the other, and
+            in that of the code that is expected: it has learnt to write plans, and not to read them in the order that a
+            search leaves them in.
+        surprise: Weight of the account of the language model's log-probabilities, a squared error: how likely it finds
+            what came tells much of what is wrong, and the class alone is slow to find that out.
         rate: Peak learning rate of the head and of added layers.
         body_rate: That of the language model's own weights.
         warmup: Steps of warm-up; after it the rate falls linearly to zero.
@@ -79,9 +82,10 @@ class PrmConfig(BaseModel):
     tokens: int = 9216
     lengths: tuple[int, ...] = (384, 768, 1152)
     compile: bool = True
-    layers: int = 0
+    room: int = 0
     inside: float = 0.0
     language: float = 0.0
+    surprise: float = 0.0
     rate: float = 6e-4
     body_rate: float = 6e-4
     warmup: int = 40

@@ -65,7 +65,7 @@ def make(config: PrmConfig, where: Where, measured: int) -> str:
     _note(where.run, "data", (time.monotonic() - started) / 60)
     torch.set_num_threads(config.threads)
     tokenizer = AutoTokenizer.from_pretrained(where.model)
-    judge = Judge(where.model, config.seed, config.layers)
+    judge = Judge(where.model, config.seed, config.room)
     longest = judge.body.shape.max_position_embeddings
     training = Training(config, where.run, judge)
     plans = encode(rows, tokenizer, longest)
@@ -137,7 +137,7 @@ def _write_card(
             "rate": config.rate,
             "body_rate": config.body_rate,
             "inside": config.inside,
-            "layers": config.layers,
+            "room": config.room,
             "final": config.final,
             "measured": measured,
             "table": shown,

@@ -5,28 +5,73 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from ..running import Resumable, learning_rate, tensors
 from .classifier import Encoded, Judge
 from .config import PrmConfig
 from .packed import Shelf, batch_of, shelve
 
-__all__ = ["Training"]
+__all__ = ["Losses", "Training", "surprises"]
 
 
 def _groups(config: PrmConfig, model: Judge) -> list[dict[str, Any]]:
     """The parameters by peak learning rate, and by whether they are matrices, which decay."""
-    size = model.body.shape.num_hidden_layers
-    added = ("score.", *(f"body.model.layers.{n}." for n in range(size - config.layers, size)))
+    layers = range(model.own, model.body.shape.num_hidden_layers)
+    added = ("score.", "surprise.", *(f"body.model.layers.{n}." for n in layers))
     found: dict[tuple[float, float], list[Any]] = {}
     for name, parameter in model.named_parameters():
         peak = config.rate if name.startswith(added) else config.body_rate
         found.setdefault((peak, config.weight_decay if parameter.ndim == 2 else 0.0), []).append(parameter)
     return [{"params": some, "peak": peak, "weight_decay": decay} for (peak, decay), some in found.items()]
+
+
+_FLOOR = -8.0
+"""Log-probabilities below this one, in nats, count as this one: beyond it a token is as wrong as it can be."""
+
+
+class Losses(NamedTuple):
+    """Mean losses of a step.
+
+    Attributes:
+        label: Of the classes, in nats.
+        language: Of the language model's own layers, in nats.
+        surprise: Of the account of how likely those found each token, in squared nats.
+        expected: Of the code that is expected next, whose features are 1 or -1.
+    """
+
+    label: float
+    language: float
+    surprise: float
+    expected: float
+
+
+def surprises(said: Tensor, weights: Tensor) -> Tensor:
+    """What each token is to tell: its own log-probability, and at an item's end the least inside of the item.
+
+    Args:
+        said: Log-probability of each token, in nats, (rows, tokens).
+        weights: Weights of the labels, (rows, tokens): 1 at an item's end, between 0 and 1 inside of it, else 0.
+    """
+    floored, ends = said.clamp(min=_FLOOR), weights == 1.0
+    inside = (weights > 0) & ~ends
+    item = ends.cumsum(1) - ends.long()
+    least = torch.zeros_like(said).scatter_reduce(1, item, torch.where(inside, floored, 0.0), "amin")
+    return torch.where(ends, least.gather(1, item), floored)
+
+
+def _log_probability(logits: Tensor, ids: Tensor) -> Tensor:
+    """Of each token given what is before it, (rows, tokens); 0 for the first of a row, which nothing is before."""
+    losses = torch.nn.functional.cross_entropy(logits.flatten(0, 1), ids[:, 1:].flatten(), reduction="none")
+    return torch.nn.functional.pad(-losses.view(ids.shape[0], -1), (1, 0))
+
+
+def _mean(losses: Tensor, weights: Tensor) -> Tensor:
+    return (losses * weights).sum() / weights.sum().clamp(min=1.0)
 
 
 class Training(Resumable):
@@ -62,11 +107,11 @@ class Training(Resumable):
             rows: The training data.
             stop: The step to stop at.
         """
-        all_shelves = self._shelves(rows, self.config.inside)
+        all_shelves = self._shelves(rows)
         late_shelves = self._shelves([row for row in rows if row.drafted]) or all_shelves
         self.model.train()
         saved = self.seconds
-        losses: list[tuple[float, float]] = []
+        losses: list[Losses] = []
         while self.progress < 1.0 and (stop is None or self.step < stop):
             started = self._clock()
             late = self.progress >= 1.0 - self.config.final
@@ -81,32 +126,42 @@ class Training(Resumable):
                 saved = self.seconds
         self.save()
 
-    def _shelves(self, rows: Sequence[Encoded], inside: float = 0.0) -> list[Shelf]:
-        return shelve(rows, self.config.lengths, self.config.tokens, inside)
+    def _shelves(self, rows: Sequence[Encoded]) -> list[Shelf]:
+        return shelve(rows, self.config.lengths, self.config.tokens, self.config.inside)
 
-    def _update(self, shelves: Sequence[Shelf]) -> tuple[float, float]:
-        """One step; returns the mean losses of the labels and of the language model, in nats."""
+    def _update(self, shelves: Sequence[Shelf]) -> Losses:
+        """One step."""
         batch = batch_of(shelves, self.config.seed, self.step, 0)
         ids, positions, mask, labels, weights = tensors(batch)
         with torch.autocast("cpu", dtype=torch.bfloat16):
-            logits, own = self._forward(ids, positions, mask)
-            spoken = self.model.body.logits(own[:, :-1]) if self.config.language else None
-        losses = torch.nn.functional.cross_entropy(logits.float().flatten(0, 1), labels.flatten(), reduction="none")
-        loss = (losses * weights.flatten()).sum() / weights.sum()
-        whole, said = loss, torch.zeros(())
+            judged = self._forward(ids, positions, mask)
+            spoken = self.model.body.logits(judged.own[:, :-1]) if self._speaks else None
+        classes = judged.classes.float().flatten(0, 1)
+        losses = torch.nn.functional.cross_entropy(classes, labels.flatten(), reduction="none")
+        label = whole = _mean(losses.view(labels.shape), weights)
+        language = surprise = expected = torch.zeros(())
         if spoken is not None:
-            told = ((labels == 1) & (weights > 0))[:, 1:].flatten().float()
-            next_ = torch.nn.functional.cross_entropy(spoken.flatten(0, 1), ids[:, 1:].flatten(), reduction="none")
-            said = (next_ * told).sum() / told.sum().clamp(min=1.0)
-            whole = loss + self.config.language * said
+            right = ((labels == 1) & (weights > 0)).float()
+            said = _log_probability(spoken, ids)
+            language = _mean(-said, right)
+            surprise = _mean((judged.surprise.float() - surprises(said.detach(), weights)) ** 2, weights)
+            if judged.expected.shape[-1]:
+                missed = (judged.expected[:, :-1].float() - self.model.codes[ids[:, 1:]]) ** 2
+                expected = _mean(missed.mean(-1), right[:, 1:])
+            whole = label + self.config.language * (language + expected) + self.config.surprise * surprise
         whole.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip)
         for group in self.optimiser.param_groups:
             group["lr"] = group["peak"] * learning_rate(self.progress, self.step, self.config.warmup)
         self.optimiser.step()
         self.optimiser.zero_grad(set_to_none=True)
-        return float(loss.detach()), float(said.detach())
+        return Losses(*(float(loss.detach()) for loss in (label, language, surprise, expected)))
 
-    def _log(self, losses: Sequence[tuple[float, float]]) -> None:
-        loss, said = (round(float(mean), 5) for mean in np.mean(losses, axis=0))
-        self.log({"step": self.step, "loss": loss, "language": said, "minutes": round(self.seconds / 60, 3)})
+    @property
+    def _speaks(self) -> bool:
+        """Whether what the language model itself makes of the tokens matters."""
+        return self.config.language > 0 or self.config.surprise > 0
+
+    def _log(self, losses: Sequence[Losses]) -> None:
+        means = Losses(*(round(float(mean), 5) for mean in np.mean(losses, axis=0)))
+        self.log({"step": self.step, **means._asdict(), "minutes": round(self.seconds / 60, 3)})
