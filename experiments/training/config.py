@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from .draws import QUANTITIES, opened
 from .model import ModelShape
@@ -133,7 +135,7 @@ class RunConfig(_Section):
         steps: Largest number of steps; the schedule follows whichever is spent first.
         threads: CPU threads.
         compile: Whether to compile the model.
-        prefetch: Whether a worker process prepares batches ahead; they are the same either way.
+        prefetch: How many worker processes prepare batches ahead; they are the same whatever their number.
         checkpoint_minutes: Time between checkpoints.
         tokenizer_problems: Problems whose text trains the tokenizer, of each family.
         vocabulary: Bound on the tokenizer's size.
@@ -156,7 +158,7 @@ class RunConfig(_Section):
     steps: int = 1_000_000
     threads: int = 2
     compile: bool = True
-    prefetch: bool = True
+    prefetch: int = Field(default=1, ge=0)
     checkpoint_minutes: float = 4.0
     tokenizer_problems: int = 1500
     vocabulary: int = 1024
@@ -188,11 +190,26 @@ class RunConfig(_Section):
         return [stage for stage in (first, *self.stages) if stage.start <= progress][-1]
 
 
-def load_config(path: Path) -> RunConfig:
+def load_config(path: Path, changes: Sequence[str] = ()) -> RunConfig:
     """Read a configuration.
+
+    Args:
+        path: The TOML file.
+        changes: Lines of TOML that take the place of what the file says, as in ``model.hidden_size = 384``.
 
     Raises:
         pydantic.ValidationError: A field is unknown or of the wrong type.
+        tomllib.TOMLDecodeError: The file or a change is not TOML.
     """
     with path.open("rb") as file:
-        return RunConfig.model_validate(tomllib.load(file))
+        raw = tomllib.load(file)
+    return RunConfig.model_validate(_merged(raw, tomllib.loads("\n".join(changes))))
+
+
+def _merged(raw: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """The first with what the second says in its place, table by table."""
+    merged = dict(raw)
+    for name, value in changes.items():
+        old = raw.get(name)
+        merged[name] = _merged(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
+    return merged

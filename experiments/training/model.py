@@ -83,7 +83,7 @@ class _Attention(nn.Module):
         query, key, value = rotate(split(self.q_proj(x))), rotate(split(self.k_proj(x))), split(self.v_proj(x))
         if cache is not None:
             key, value = cache.extend(key, value)
-        if self.training:
+        if self.training and x.device.type == "cpu":
             # On a CPU the fused kernel's backward pass is slower than what this compiles to.
             logits = query @ key.transpose(-1, -2) * query.shape[-1] ** -0.5 + mask
             mixed = logits.softmax(-1).to(value.dtype) @ value

@@ -13,7 +13,7 @@ from torch import Tensor
 from ..whole_files import written_whole
 from .packing import Batch
 
-__all__ = ["Resumable", "learning_rate", "tensors"]
+__all__ = ["Resumable", "best_device", "learning_rate", "tensors"]
 
 
 def learning_rate(progress: float, step: int, warmup: int, decay: float = 1.0) -> float:
@@ -22,12 +22,22 @@ def learning_rate(progress: float, step: int, warmup: int, decay: float = 1.0) -
     return rise * min(1.0, max(0.0, 1.0 - progress) / decay)
 
 
-def tensors(batch: Batch) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-    """Ids, positions, additive mask (0 or minus infinity, one for all heads), labels and weights of a batch."""
-    hidden = ~torch.from_numpy(batch.mask)
-    mask = torch.zeros(hidden.shape, dtype=torch.bfloat16).masked_fill_(hidden, float("-inf"))
-    ids, positions, labels = (torch.from_numpy(a).long() for a in (batch.ids, batch.positions, batch.labels))
-    return ids, positions, mask[:, None], labels, torch.from_numpy(batch.weights)
+def best_device() -> str:
+    """A GPU where there is one, else the processor."""
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def tensors(batch: Batch, device: torch.device | str = "cpu") -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+    """Ids, positions, additive mask (0 or minus infinity, one for all heads), labels and weights of a batch.
+
+    Args:
+        batch: The batch.
+        device: Where they go.
+    """
+    hidden = ~torch.from_numpy(batch.mask).to(device)
+    mask = torch.zeros(hidden.shape, dtype=torch.bfloat16, device=device).masked_fill_(hidden, float("-inf"))
+    ids, positions, labels = (torch.from_numpy(a).to(device).long() for a in (batch.ids, batch.positions, batch.labels))
+    return ids, positions, mask[:, None], labels, torch.from_numpy(batch.weights).to(device)
 
 
 class Resumable:
@@ -62,7 +72,8 @@ class Resumable:
         """The last checkpoint, its step and seconds taken over; None where there is none."""
         if not self.checkpoint.exists():
             return None
-        state: dict[str, Any] = torch.load(self.checkpoint, weights_only=True)
+        # A run that was begun on a GPU may go on without one.
+        state: dict[str, Any] = torch.load(self.checkpoint, map_location="cpu", weights_only=True)
         self.step, self.seconds = state["step"], state["seconds"]
         return state
 

@@ -1,7 +1,10 @@
 """Train the embedded model: `python -m planneal.experiments.training.train --config FILE.toml`.
 
 The command resumes from the last checkpoint in the run's folder and does nothing when the run is complete. The
-schedule follows the share of the budget that is spent, in time or in steps, whichever is further.
+schedule follows the share of the budget that is spent, in time or in steps, whichever is further. It trains on a GPU
+where there is one; the same file serves both, with another size and budget, and a command can end early to be resumed:
+
+    python -m planneal.experiments.training.train --config FILE.toml --set model.hidden_size=384 --stop-after 9
 """
 
 from __future__ import annotations
@@ -9,6 +12,7 @@ from __future__ import annotations
 import argparse
 import copy
 import itertools
+import math
 import time
 from collections import deque
 from collections.abc import Generator
@@ -28,14 +32,14 @@ from .muon import Muon
 from .onpolicy import sample_drafts, sample_plans
 from .packing import Batch
 from .pools import judge_drafts, spoilt_pool
-from .running import Resumable, learning_rate, tensors
+from .running import Resumable, best_device, learning_rate, tensors
 from .tokenizer import save_tokenizer, train_tokenizer
 from .transplant import transplant
 
 __all__ = ["Run", "main"]
 
 _AHEAD = 3
-"""Batches that are prepared ahead."""
+"""Batches that each worker prepares ahead."""
 
 
 class Run(Resumable):
@@ -44,11 +48,12 @@ class Run(Resumable):
     Args:
         config: What to do.
         root: Folder that holds the folders of runs.
+        device: What it trains on.
     """
 
-    def __init__(self, config: RunConfig, root: Path) -> None:
+    def __init__(self, config: RunConfig, root: Path, device: str = "cpu") -> None:
         super().__init__(root / config.name, config.minutes, config.steps)
-        self.config = config
+        self.config, self.device = config, torch.device(device)
         self.folder.mkdir(parents=True, exist_ok=True)
         if not (self.folder / "tokenizer.json").exists():
             tokenizer = train_tokenizer(config.seed, config.tokenizer_problems, config.vocabulary, config.families)
@@ -59,6 +64,7 @@ class Run(Resumable):
         self.model = Llama(shape, config.mimetic_heads, config.look_back)
         if config.init is not None and not self.checkpoint.exists():
             transplant(self.model, self.tokenizer, config.init)
+        self.model.to(self.device)
         matrices = [p for n, p in self.model.named_parameters() if p.ndim == 2 and "embed" not in n]
         others = [p for n, p in self.model.named_parameters() if p.ndim != 2 or "embed" in n]
         self.optimisers: list[torch.optim.Optimizer] = [
@@ -106,7 +112,7 @@ class Run(Resumable):
 
     def sample(self) -> None:
         """Sample plans with the present weights, for the rest of the run."""
-        frozen = copy.deepcopy(self.model).bfloat16()
+        frozen = copy.deepcopy(self.model).cpu().bfloat16()
         out = self.folder / f"onpolicy{self.sampled + 1}.jsonl"
         started = time.monotonic()
         options = self.config.onpolicy
@@ -131,20 +137,25 @@ class Run(Resumable):
             found = spoilt_pool(counts, self.config.seed, out, self.config.threads)
             self.log({"step": self.step, "spoilt": found, "seconds": time.monotonic() - started})
 
-    def train(self) -> None:
-        """Train to the end of the budget."""
+    def train(self, stop_after: float = math.inf) -> None:
+        """Train to the end of the budget.
+
+        Args:
+            stop_after: Minutes of training after which to end all the same, with a checkpoint to go on from.
+        """
         config = self.config
+        stop = self.seconds + 60 * stop_after
         self.spoil()
         forward = torch.compile(self.model, dynamic=False) if config.compile else self.model
         with ExitStack() as stack:
             workers = None
             if config.prefetch:
-                workers = stack.enter_context(ProcessPoolExecutor(1, mp_context=get_context("spawn")))
-            while self.progress < 1.0:
+                workers = stack.enter_context(ProcessPoolExecutor(config.prefetch, mp_context=get_context("spawn")))
+            while self.progress < 1.0 and self.seconds < stop:
                 due = sum(point <= self.progress for point in config.onpolicy.at)
                 if self.sampled < due:
                     self.sample()
-                self._stretch(forward, workers)
+                self._stretch(forward, workers, stop)
         self.save()
 
     def _batches(self, workers: ProcessPoolExecutor | None) -> Generator[Batch, None, None]:
@@ -157,21 +168,21 @@ class Run(Resumable):
                     yield make_batch(data, config.seed, step, str(self.folder), pools)
                     continue
                 ahead.append(workers.submit(make_batch, data, config.seed, step, str(self.folder), pools))
-                if len(ahead) == _AHEAD:
+                if len(ahead) == _AHEAD * config.prefetch:
                     yield ahead.popleft().result()
         finally:
             for future in ahead:
                 future.cancel()
 
-    def _stretch(self, forward: Any, workers: ProcessPoolExecutor | None) -> None:
-        """Train until plans are due to be sampled, another stage begins or the budget is spent."""
+    def _stretch(self, forward: Any, workers: ProcessPoolExecutor | None, stop: float) -> None:
+        """Train until plans are due to be sampled, another stage begins, the budget is spent or it is time to stop."""
         config = self.config
         points = (*config.onpolicy.at, *(stage.start for stage in config.stages), 1.0)
         end = min(point for point in points if point > self.progress)
         saved = self.seconds
         losses: list[Tensor] = []
         with closing(self._batches(workers)) as batches:
-            while self.progress < end:
+            while self.progress < end and self.seconds < stop:
                 started = time.monotonic()
                 batch = next(batches)
                 losses.append(self._update(forward, batch))
@@ -202,8 +213,8 @@ class Run(Resumable):
 
     def _update(self, forward: Any, batch: Batch) -> Tensor:
         """One step; returns the mean loss of the targets in nats, the question left out."""
-        ids, positions, mask, labels, weights = tensors(batch)
-        with torch.autocast("cpu", dtype=torch.bfloat16):
+        ids, positions, mask, labels, weights = tensors(batch, self.device)
+        with torch.autocast(self.device.type, dtype=torch.bfloat16):
             losses = forward(ids, positions, mask, labels)
         total = (losses * weights).sum() / weights.sum()
         total.backward()
@@ -224,10 +235,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("--config", type=Path, required=True)
     parser.add_argument("--runs", type=Path, default=Path("runs"))
+    parser.add_argument("--set", nargs="+", default=[], metavar="NAME=VALUE", help="what the file is to say instead")
+    parser.add_argument("--device", default=best_device())
+    parser.add_argument("--stop-after", type=float, default=math.inf, metavar="MINUTES", help="end then, to be resumed")
     arguments = parser.parse_args()
-    config = load_config(arguments.config)
+    config = load_config(arguments.config, arguments.set)
     torch.set_num_threads(config.threads)
-    Run(config, arguments.runs).train()
+    Run(config, arguments.runs, arguments.device).train(arguments.stop_after)
 
 
 if __name__ == "__main__":

@@ -269,6 +269,9 @@ def test_added_layers_learn_at_their_own_rate_with_an_account_of_what_was_expect
     moved = {name for name in now if not torch.allclose(now[name], before[name], atol=1e-6)}
     assert {name.split(".")[3] for name in moved if "layers" in name} == {str(own + n) for n in range(LAYERS)}
     assert {"score.weight", "surprise.weight"} <= moved
+    held = {f"body.{name}": mask == 0 for name, mask in wide.learnable().items()}
+    assert sum(int(mask.sum()) for mask in held.values()) > 1000
+    assert all(torch.equal(now[name][mask], before[name][mask]) for name, mask in held.items())
     told = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
     assert all(told[-1][name] < told[0][name] for name in ("label", "surprise", "expected"))
     assert told[-1]["language"] == pytest.approx(told[0]["language"], rel=0.1), "the body hardly learns at this rate"

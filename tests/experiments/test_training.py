@@ -9,6 +9,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from pydantic import ValidationError
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("transformers")
@@ -17,13 +18,13 @@ from planneal.experiments.families.arithmetic import Difficulty, generate
 from planneal.experiments.families.base import Split
 from planneal.experiments.families.wording import NAMES
 from planneal.experiments.training.batches import PoolFiles, load_tokenizer, make_batch
-from planneal.experiments.training.config import RunConfig
+from planneal.experiments.training.config import RunConfig, load_config
 from planneal.experiments.training.corpus import draft_tree
 from planneal.experiments.training.export import export, load_exported
 from planneal.experiments.training.model import Llama, ModelShape
 from planneal.experiments.training.muon import orthogonalise
 from planneal.experiments.training.packing import flatten, pack
-from planneal.experiments.training.running import learning_rate
+from planneal.experiments.training.running import learning_rate, tensors
 from planneal.experiments.training.sampling import decode
 from planneal.experiments.training.tokenizer import special_ids
 from planneal.experiments.training.train import Run
@@ -35,7 +36,7 @@ TINY = RunConfig(
     steps=6,
     threads=1,
     compile=False,
-    prefetch=False,
+    prefetch=0,
     checkpoint_minutes=0.0,
     tokenizer_problems=60,
     model={"hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2, "num_attention_heads": 2},
@@ -88,6 +89,35 @@ def test_a_killed_run_goes_on_to_the_same_weights(finished, tmp_path):
     other = Run(TINY.model_copy(update={"seed": 4, "name": "other"}), tmp_path)
     other.train()
     assert not torch.equal(other.model.model.embed_tokens.weight, finished.model.model.embed_tokens.weight)
+
+
+def test_a_command_that_ends_early_goes_on_in_the_next_one(finished, tmp_path):
+    for call in range(TINY.steps):
+        run = Run(TINY, tmp_path)
+        assert run.step == call, "one step a call, since any takes longer"
+        run.train(stop_after=1e-9)
+    assert run.progress == 1.0
+    for name, weight in finished.model.state_dict().items():
+        assert torch.equal(weight, run.model.state_dict()[name]), name
+
+
+def test_one_file_serves_other_sizes_and_budgets(tmp_path):
+    file = tmp_path / "run.toml"
+    file.write_text('name = "a"\nseed = 1\n[model]\nnum_hidden_layers = 4\n[data]\nrows = 3\n')
+    plain = load_config(file)
+    changed = load_config(file, ["model.hidden_size=384", "prefetch=8", "minutes=2.5", 'name="b"'])
+    assert (plain.model.hidden_size, plain.model.num_hidden_layers, plain.data.rows) == (256, 4, 3)
+    assert (changed.model.hidden_size, changed.model.num_hidden_layers, changed.data.rows) == (384, 4, 3)
+    assert (changed.prefetch, changed.minutes, changed.name, changed.seed) == (8, 2.5, "b", 1)
+    with pytest.raises(ValidationError):
+        load_config(file, ["model.depth=3"])
+
+
+def test_batches_go_where_the_model_is(finished):
+    batch = make_batch(TINY.data, 3, 1, str(finished.folder), PoolFiles())
+    assert {tensor.device.type for tensor in tensors(batch, "meta")} == {"meta"}
+    assert {tensor.device.type for tensor in tensors(batch)} == {"cpu"}
+    assert finished.device.type == "cpu"
 
 
 def test_a_complete_run_is_left_alone(finished):

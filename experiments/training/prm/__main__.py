@@ -10,6 +10,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+from ..running import best_device
 from .config import load_prm_config
 from .pipeline import Where, make
 
@@ -22,6 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder of the reward model")
     parser.add_argument("--runs", type=Path, default=Path("runs"))
     parser.add_argument("--measure", type=int, default=100, help="problems of each family to measure it on")
+    parser.add_argument("--device", default=best_device(), help="what it trains on")
     options = parser.parse_args(arguments)
     config = load_prm_config(options.config)
     command = (
@@ -29,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         f"--out {options.out} --measure {options.measure}"
     )
     where = Where(options.model, options.runs / config.name, options.out, command)
-    print(make(config, where, options.measure))
+    print(make(config, where, options.measure, options.device))
 
 
 if __name__ == "__main__":

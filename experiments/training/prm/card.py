@@ -47,7 +47,11 @@ shares no stream with the `eval` half.
 - **Training**: AdamW, {{ batch }} tokens a batch, peak rate {{ rate }} for what was added and {{ body_rate }} for the
   language model's weights, labels inside of items at a weight of {{ inside }} (`inside.py`), linear warm-up and decay,
   bfloat16 autocast, the last {{ "%.0f" % (100 * final) }}% of the run on drafts alone; shipped in float16.
-- **Calibration**: Platt's map on the log-odds, slope {{ "%.3f" % calibration.slope }}, intercept
+{% if language %}- **Language**: the language model's own loss beside the labels, at a weight of {{ language }}: it has learnt to
+  write plans, and not to read them in the order in which a search leaves them.
+{% endif %}{% if surprise %}- **Surprise**: the layers on top also learn to tell how likely the language model found
+  what came, a squared error at a weight of {{ surprise }}; `widened.py` tells how they can.
+{% endif %}- **Calibration**: Platt's map on the log-odds, slope {{ "%.3f" % calibration.slope }}, intercept
   {{ "%+.3f" % calibration.intercept }}, fitted on {{ calibration.count }} items of drafts for other problems of the
   `train` half ({{ calibration.right }} right) and **folded into the head**: what loads the model sees calibrated
   scores. Error on the data of the fit, 10 bins of equal width: {{ "%.3f" % calibration.error_before }} before,

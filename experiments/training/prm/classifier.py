@@ -16,7 +16,7 @@ from ....decoders.prm_formats import TokenClassification
 from ....decoders.prm_text import StepTokenizer
 from ..export import load_exported
 from .drafts import UNLABELLED, Row
-from .widened import codes_of, size_of, widened
+from .widened import codes_of, learnable, size_of, widened
 
 __all__ = ["FORMAT", "Encoded", "Judge", "batched", "classifier_of", "encode", "raw_scores"]
 
@@ -87,6 +87,11 @@ class Judge(torch.nn.Module):
         for head in (self.score, self.surprise):
             torch.nn.init.normal_(head.weight, std=0.02)
             torch.nn.init.zeros_(head.bias)
+
+    def learnable(self) -> dict[str, Tensor]:
+        """What of the body's parameters may change, where that is not all of them (:func:`.widened.learnable`)."""
+        size = self.codes.shape[1]
+        return learnable(self.body, self.own, self.width, size) if size else {}
 
     def forward(self, ids: Tensor, positions: Tensor, mask: Tensor) -> Judged:
         """All heads; the arguments are those of `Llama.hidden`."""

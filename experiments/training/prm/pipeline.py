@@ -46,7 +46,7 @@ class Where(NamedTuple):
     command: str
 
 
-def make(config: PrmConfig, where: Where, measured: int) -> str:
+def make(config: PrmConfig, where: Where, measured: int, device: str = "cpu") -> str:
     """Make the data, train, calibrate, export, measure and write the card; returns the table of figures.
 
     What is there already is not made again: chunks of data, the checkpoint, drafts for the measurement.
@@ -55,6 +55,7 @@ def make(config: PrmConfig, where: Where, measured: int) -> str:
         config: The run.
         where: Folders.
         measured: Problems of each family that it is measured on.
+        device: What it trains on.
     """
     from transformers import AutoTokenizer
 
@@ -67,10 +68,10 @@ def make(config: PrmConfig, where: Where, measured: int) -> str:
     tokenizer = AutoTokenizer.from_pretrained(where.model)
     judge = Judge(where.model, config.seed, config.room)
     longest = judge.body.shape.max_position_embeddings
-    training = Training(config, where.run, judge)
+    training = Training(config, where.run, judge, device=device)
     plans = encode(rows, tokenizer, longest)
     training.train(with_inside(plans, heads_of(tokenizer)) if config.inside else plans)
-    model = classifier_of(judge, where.model)
+    model = classifier_of(judge.cpu(), where.model)
     calibration = calibrate(model, tokenizer, held, longest)
     told = export(model, tokenizer, config, _facts(config, where, training, calibration), where.out)
     found = measure(
@@ -138,6 +139,8 @@ def _write_card(
             "body_rate": config.body_rate,
             "inside": config.inside,
             "room": config.room,
+            "language": config.language,
+            "surprise": config.surprise,
             "final": config.final,
             "measured": measured,
             "table": shown,

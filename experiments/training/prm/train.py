@@ -82,14 +82,23 @@ class Training(Resumable):
         folder: The run's folder.
         model: The model at its start; a checkpoint in the folder replaces its weights.
         clock: Seconds, injected.
+        device: What it trains on.
     """
 
     def __init__(
-        self, config: PrmConfig, folder: Path, model: Judge, clock: Callable[[], float] = time.monotonic
+        self,
+        config: PrmConfig,
+        folder: Path,
+        model: Judge,
+        clock: Callable[[], float] = time.monotonic,
+        device: str = "cpu",
     ) -> None:
         super().__init__(folder, config.minutes, config.steps)
-        self.config, self.model, self._clock = config, model, clock
+        self.config, self.model, self._clock = config, model.to(device), clock
+        self.device = torch.device(device)
         self._forward: Any = torch.compile(model, dynamic=False) if config.compile else model
+        parameters = dict(model.body.named_parameters())
+        self._learnable = [(parameters[name], mask.to(device)) for name, mask in model.learnable().items()]
         self.optimiser = torch.optim.AdamW(_groups(config, model), lr=config.rate, betas=(0.9, 0.95))
         state = self._resumed()
         if state is not None:
@@ -132,14 +141,14 @@ class Training(Resumable):
     def _update(self, shelves: Sequence[Shelf]) -> Losses:
         """One step."""
         batch = batch_of(shelves, self.config.seed, self.step, 0)
-        ids, positions, mask, labels, weights = tensors(batch)
-        with torch.autocast("cpu", dtype=torch.bfloat16):
-            judged = self._forward(ids, positions, mask)
+        ids, positions, seen, labels, weights = tensors(batch, self.device)
+        with torch.autocast(self.device.type, dtype=torch.bfloat16):
+            judged = self._forward(ids, positions, seen)
             spoken = self.model.body.logits(judged.own[:, :-1]) if self._speaks else None
         classes = judged.classes.float().flatten(0, 1)
         losses = torch.nn.functional.cross_entropy(classes, labels.flatten(), reduction="none")
         label = whole = _mean(losses.view(labels.shape), weights)
-        language = surprise = expected = torch.zeros(())
+        language = surprise = expected = torch.zeros((), device=self.device)
         if spoken is not None:
             right = ((labels == 1) & (weights > 0)).float()
             said = _log_probability(spoken, ids)
@@ -150,6 +159,9 @@ class Training(Resumable):
                 expected = _mean(missed.mean(-1), right[:, 1:])
             whole = label + self.config.language * (language + expected) + self.config.surprise * surprise
         whole.backward()  # type: ignore[no-untyped-call]
+        for parameter, mask in self._learnable:
+            if parameter.grad is not None:
+                parameter.grad.mul_(mask)
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip)
         for group in self.optimiser.param_groups:
             group["lr"] = group["peak"] * learning_rate(self.progress, self.step, self.config.warmup)

@@ -4,13 +4,16 @@ A language model's last state is about the token to come: which token it stands 
 top could not compare what came with what was expected, however long they learn. Here every state has room beside it,
 and the layers on top begin with what the comparison takes:
 
-* a code of the state's own token, 1 and -1, in features that no layer of the language model reads or writes at first;
+* a code of the state's own token, 1 and -1, in features that the language model's layers neither read nor write, and
+  that stay as they are: the code is small, and steps of the optimiser that are nothing elsewhere would drown it;
 * a first layer that learns to write the code of the token that is expected next;
 * a second one with a head that looks one token back, by a bias of its queries and keys which, turned by the distance,
   scores :math:`s \sum_i \cos(\theta_i (d - 1))` at the distance *d* (rotary positions: Su et al., 2021, arXiv
   2104.09864), and brings what was expected there; and with units that square the difference of the two codes,
   :math:`z^2 = \mathrm{silu}(z) z + \mathrm{silu}(-z) (-z)`, and sum the squares;
-* a third one, free to learn what an item's tokens say of the item.
+* a third one, to learn what an item's tokens say of the item.
+
+What is made by hand is held as it is: where all of it learnt, the first hundred steps undid it.
 
 What the language model's own layers say is what they said, within a per cent or so: what stands beside the state is
 small, and their norms make up for the width.
@@ -25,7 +28,7 @@ from torch import Tensor
 
 from ..model import Llama
 
-__all__ = ["LAYERS", "SPARE", "codes_of", "size_of", "widened"]
+__all__ = ["LAYERS", "SPARE", "codes_of", "learnable", "size_of", "widened"]
 
 LAYERS = 3
 """How many layers are added."""
@@ -79,6 +82,40 @@ def widened(body: Llama, room: int) -> Llama:
         _bring(second, width, size)
         _compare(second, width, size, scale)
     return made.eval()
+
+
+def learnable(made: Llama, own: int, width: int, size: int) -> dict[str, Tensor]:
+    """What of a widened body may change, as ones of a parameter's shape with zeros for what may not.
+
+    The language model's layers keep to their own features, the codes stay, and no layer writes where they stand. What
+    brings what was expected, and what compares, stays as it is made.
+
+    Args:
+        made: The widened body.
+        own: How many layers are the language model's.
+        width: How many features are.
+        size: Length of a code.
+    """
+    found: dict[str, Tensor] = {}
+    for name, parameter in made.named_parameters():
+        mask = torch.ones_like(parameter)
+        layer = int(name.split(".")[2]) if ".layers." in name else -1
+        writes = "o_proj" in name or "down_proj" in name
+        if "embed" in name:
+            mask[:, width:] = 0.0
+        elif 0 <= layer < own and writes:
+            mask[width:] = 0.0
+        elif 0 <= layer < own and name.endswith("proj.weight"):
+            mask[:, width:] = 0.0
+        elif layer >= own and writes:
+            mask[width : width + size] = 0.0
+            mask[width + 2 * size : width + 3 * size] = 0.0
+        elif layer == own + 1 and "norm" not in name:
+            held = {"q_proj": made.shape.head_dim, "k_proj": made.shape.head_dim, "v_proj": size}
+            mask[: held.get(name.split(".")[4], 2 * size)] = 0.0
+        if not mask.all():
+            found[name] = mask
+    return found
 
 
 def _take_over(made: Llama, body: Llama) -> None:
