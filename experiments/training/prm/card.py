@@ -47,8 +47,8 @@ shares no stream with the `eval` half.
 - **Training**: AdamW, {{ batch }} tokens a batch, peak rate {{ rate }} for what was added and {{ body_rate }} for the
   language model's weights, labels inside of items at a weight of {{ inside }} (`inside.py`), linear warm-up and decay,
   bfloat16 autocast, the last {{ "%.0f" % (100 * final) }}% of the run on drafts alone; shipped in float16.
-{% if language %}- **Language**: the language model's own loss beside the labels, at a weight of {{ language }}: it has learnt to
-  write plans, and not to read them in the order in which a search leaves them.
+{% if language %}- **Language**: the language model's own loss beside the labels, at a weight of {{ language }}:
+  it has learnt to write plans, and not to read them in the order in which a search leaves them.
 {% endif %}{% if surprise %}- **Surprise**: the layers on top also learn to tell how likely the language model found
   what came, a squared error at a weight of {{ surprise }}; `widened.py` tells how they can.
 {% endif %}- **Calibration**: Platt's map on the log-odds, slope {{ "%.3f" % calibration.slope }}, intercept
