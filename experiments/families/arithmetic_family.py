@@ -45,7 +45,7 @@ class ArithmeticFamily(Family[ArithmeticGold, Difficulty]):
         {
             "easy": Difficulty(quantities=8),
             "middle": Difficulty(),
-            "hard": Difficulty(quantities=20, kinds=tuple(Kind)),
+            "hard": Difficulty(quantities=20),
         }
     )
 

@@ -1,4 +1,4 @@
-"""What the package ships by way of weights: how large it is, how fast it loads, what its cards say, and that it judges."""
+"""What the package ships by way of weights: its size, how fast it loads, what its cards say, and that it judges."""
 
 import asyncio
 import json

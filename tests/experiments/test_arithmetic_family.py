@@ -150,7 +150,7 @@ def test_every_kind_occurs_and_only_where_it_is_asked_for():
     def kinds(difficulty):
         return {r.kind for seed in range(60) for r in FAMILY.generate(seed, difficulty).gold.relations.values()}
 
-    assert kinds(FAMILY.levels["hard"]) == set(Kind)
+    assert kinds(Difficulty(quantities=20, kinds=tuple(Kind))) == set(Kind)
     assert kinds(Difficulty(units=True, kinds=MEASURED_KINDS)) == set(MEASURED_KINDS)
     assert kinds(FAMILY.levels["middle"]) < set(Kind)
 
@@ -291,7 +291,7 @@ def test_levels_and_sizes():
 
 
 def test_ids_tell_what_is_not_basic():
-    difficulties = (None, Difficulty(units=True), FAMILY.levels["hard"])
+    difficulties = (None, Difficulty(units=True), Difficulty(quantities=20, kinds=tuple(Kind)))
     basic, units, more = (FAMILY.generate(3, difficulty).public.id for difficulty in difficulties)
     assert (basic, units) == ("arithmetic-eval-16-3", "arithmetic-units-eval-16-3")
     assert more == "arithmetic-more-eval-20-3"
