@@ -52,7 +52,10 @@ def compare(
     ] = None,
     n: Annotated[int, typer.Option("--n", metavar="N", help="How many problems, of each difficulty.")] = 100,
     methods: Annotated[
-        str, typer.Option("--methods", metavar="NAMES", help="all, peers, names with commas between, MODULE:NAME.")
+        str,
+        typer.Option(
+            "--methods", metavar="NAMES", help="all, peers, names with commas between, NAME+VERIFIER, MODULE:NAME."
+        ),
     ] = "all",
     model: ModelName = "embedded",
     base_url: BaseUrl = None,

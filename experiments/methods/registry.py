@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import copy
+from collections.abc import Callable, Mapping, Sequence
 
 from ...planner.errors import ConfigError
+from ...verifiers.registry import load_verifiers
 from .answers import BestOfAnswers, SelfRefine
 from .base import Method
 from .controls import BlankedPlan, GoldPlan, ShuffledPlan
@@ -12,7 +14,7 @@ from .direct import BudgetForcing, Direct, DirectWithConstraints, SelfConsistenc
 from .particles import ParticleFilter
 from .plans import BestOfPlans, RestartsOnly
 from .power import PowerSampling
-from .refining import annealed, fixed_temperature, greedy_refinement, random_edits
+from .refining import Planneal, annealed, fixed_temperature, greedy_refinement, random_edits
 
 __all__ = ["METHODS", "make"]
 
@@ -39,12 +41,30 @@ METHODS: Mapping[str, Callable[[], Method]] = {maker().name: maker for maker in 
 """What makes each method, by name."""
 
 
+_JUDGED = (BestOfAnswers, BestOfPlans, RestartsOnly, ParticleFilter, Planneal)
+"""Methods that verifiers judge for."""
+
+
 def make(name: str) -> Method:
-    """The method of this name.
+    """The method of this name; ``planneal+embedded_prm`` is planneal with a further verifier beside its own.
 
     Raises:
-        ConfigError: There is none.
+        ConfigError: There is no such method or verifier, or no verifier judges for that method.
+        MissingExtra: A verifier needs what is not installed.
     """
-    if name not in METHODS:
+    plain = max((known for known in METHODS if f"{name}+".startswith(f"{known}+")), key=len, default=None)
+    if plain is None:
         raise ConfigError(f"no method {name!r}; there are {', '.join(METHODS)}")
-    return METHODS[name]()
+    made, verifiers = METHODS[plain](), name[len(plain) + 1 :]
+    return _judged_also(made, verifiers.split("+")) if verifiers else made
+
+
+def _judged_also(method: Method, verifiers: Sequence[str]) -> Method:
+    """The method with verifiers beside those that judge for it."""
+    if not isinstance(method, _JUDGED):
+        raise ConfigError(f"no verifier judges for {method.name!r}: it cannot be had with {', '.join(verifiers)}")
+    load_verifiers(verifiers)  # so that a name that stands for none is an error here, and not in every attempt
+    also = copy.copy(method)
+    also.settings = method.settings.model_copy(update={"verifiers": (*method.settings.verifiers, *verifiers)})
+    also.name, also.about = "+".join((method.name, *verifiers)), f"{method.about}; judged by {', '.join(verifiers)} too"
+    return also

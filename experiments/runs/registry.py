@@ -8,6 +8,7 @@ from __future__ import annotations
 from ...planner.errors import ConfigError
 from ..methods.base import Method
 from ..methods.registry import METHODS
+from ..methods.registry import make as made_here
 from ..peers import PEERS
 from .sources import named
 
@@ -17,20 +18,20 @@ _KNOWN = f"{', '.join(METHODS)}, all, {', '.join(PEERS)}, peers"
 
 
 def make(name: str) -> Method:
-    """The method of this name, or the one that ``module:NAME`` names.
+    """The method of this name, with ``+VERIFIER`` beside its own verifiers, or the one that ``module:NAME`` names.
 
     Raises:
-        ConfigError: There is none.
-        MissingExtra: It is a peer's, and the peer is not installed.
+        ConfigError: There is none, or no such verifier.
+        MissingExtra: It is a peer's, and the peer is not installed, or its verifier needs what is not.
     """
     if ":" in name:
         found: Method = named(name, Method, "method")
         return found
     if name in PEERS:
         return PEERS[name]()
-    if name not in METHODS:
+    if not any(f"{name}+".startswith(f"{known}+") for known in METHODS):
         raise ConfigError(f"no method {name!r}; there are {_KNOWN}, and MODULE:NAME for your own")
-    return METHODS[name]()
+    return made_here(name)
 
 
 def wants_gold(name: str) -> bool:

@@ -21,7 +21,9 @@ from planneal.experiments.methods import (
     case_of,
     verifiers_of,
 )
+from planneal.experiments.methods.registry import make
 from planneal.experiments.voting import elect, said
+from planneal.planner.errors import ConfigError
 from planneal.planner.ledger import Budget, Ledger, Usage
 from planneal.planner.notation import parse_plan
 from planneal.planner.task import Task
@@ -252,3 +254,21 @@ def test_a_ceiling_has_a_method_of_its_own_for_each_problem():
     row = asyncio.run(run_each("told", golds, FunctionModel(lambda r, i: ""), chosen, seed=1))
     drawn = [int(np.random.default_rng(10_000 + i).integers(10_000)) for i in range(3)]
     assert (row.method, row.correct, row.completion_tokens) == ("told", 3, sum(drawn) / 3)
+
+
+def test_a_method_takes_a_further_verifier_beside_its_own():
+    plain, also = make("planneal"), make("planneal+order+relations")
+    assert also.settings.verifiers == ("default", "order", "relations")
+    assert plain.settings.verifiers == make("planneal").settings.verifiers == ("default",), "the plain one stays so"
+    assert also.name == "planneal+order+relations"
+    assert "order, relations" in also.about
+    for name in ("best-of-answers", "best-of-plans", "restarts-only", "particle-filter", "random-edits"):
+        assert make(f"{name}+order").settings.verifiers == ("default", "order"), name
+    assert make("direct+constraints").name == "direct+constraints", "a name with a plus of its own"
+    for name in ("direct+order", "direct+constraints+order", "gold-plan+order"):
+        with pytest.raises(ConfigError, match="no verifier judges"):
+            make(name)
+    with pytest.raises(ConfigError, match="no verifier 'nothing'"):
+        make("planneal+nothing")
+    with pytest.raises(ConfigError, match="no method 'nothing"):
+        make("nothing+order")
