@@ -49,7 +49,7 @@ def test_they_load_within_two_seconds():
 @pytest.mark.parametrize("folder", [MODEL, PRM])
 def test_their_cards_tell_how_they_were_made_and_what_they_cannot_do(folder):
     card = (folder / "MODEL_CARD.md").read_text(encoding="utf-8")
-    for told in ("python -m planneal.experiments.training", "minutes", "CPU cores", "Seed", "cannot do", "Apache-2.0"):
+    for told in ("python -m planneal.experiments.training", "minutes", "core", "seed", "cannot do", "Apache-2.0"):
         assert told.lower() in card.lower(), told
     facts = json.loads((folder / "planneal.json").read_text(encoding="utf-8"))
     assert set(facts["families"]) == set(names())
