@@ -16,7 +16,7 @@ from .plans import BestOfPlans, RestartsOnly
 from .power import PowerSampling
 from .refining import Planneal, annealed, fixed_temperature, greedy_refinement, random_edits
 
-__all__ = ["METHODS", "make"]
+__all__ = ["METHODS", "known", "make"]
 
 _MAKERS: tuple[Callable[[], Method], ...] = (
     Direct,
@@ -45,6 +45,11 @@ _JUDGED = (BestOfAnswers, BestOfPlans, RestartsOnly, ParticleFilter, Planneal)
 """Methods that verifiers judge for."""
 
 
+def known(name: str) -> str | None:
+    """The method that a name begins with, verifiers left out; None where there is none."""
+    return max((plain for plain in METHODS if f"{name}+".startswith(f"{plain}+")), key=len, default=None)
+
+
 def make(name: str) -> Method:
     """The method of this name; ``planneal+embedded_prm`` is planneal with a further verifier beside its own.
 
@@ -52,7 +57,7 @@ def make(name: str) -> Method:
         ConfigError: There is no such method or verifier, or no verifier judges for that method.
         MissingExtra: A verifier needs what is not installed.
     """
-    plain = max((known for known in METHODS if f"{name}+".startswith(f"{known}+")), key=len, default=None)
+    plain = known(name)
     if plain is None:
         raise ConfigError(f"no method {name!r}; there are {', '.join(METHODS)}")
     made, verifiers = METHODS[plain](), name[len(plain) + 1 :]

@@ -6,9 +6,9 @@
 from __future__ import annotations
 
 from ...planner.errors import ConfigError
+from ..methods import registry
 from ..methods.base import Method
 from ..methods.registry import METHODS
-from ..methods.registry import make as made_here
 from ..peers import PEERS
 from .sources import named
 
@@ -29,9 +29,9 @@ def make(name: str) -> Method:
         return found
     if name in PEERS:
         return PEERS[name]()
-    if not any(f"{name}+".startswith(f"{known}+") for known in METHODS):
+    if registry.known(name) is None:
         raise ConfigError(f"no method {name!r}; there are {_KNOWN}, and MODULE:NAME for your own")
-    return made_here(name)
+    return registry.make(name)
 
 
 def wants_gold(name: str) -> bool:

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 from torch.nn import functional
 
-__all__ = ["Cache", "Llama", "ModelShape"]
+__all__ = ["Cache", "Llama", "ModelShape", "looking_back"]
 
 _EMBEDDING_SCALE = 0.02
 """Standard deviation of the embedding at the start."""
@@ -127,6 +127,16 @@ class _Body(nn.Module):
         self.norm = nn.RMSNorm(shape.hidden_size, eps=shape.rms_norm_eps)
 
 
+def looking_back(frequencies: Tensor, distance: float) -> tuple[Tensor, Tensor]:
+    """A query and a key, each (head_dim,), whose product under rotary positions is largest at a distance in tokens.
+
+    At the distance *d* it is the sum of the cosines of `frequency * (d - distance)`.
+    """
+    angle = distance * frequencies
+    straight = torch.cat((torch.ones_like(frequencies), torch.zeros_like(frequencies)))
+    return straight, torch.cat((angle.cos(), angle.sin()))
+
+
 class Llama(nn.Module):
     """The decoder, with the output tied to the embedding.
 
@@ -176,9 +186,7 @@ class Llama(nn.Module):
         size, width = self.shape.head_dim, self.shape.hidden_size
         # The shared feature makes up half of the normalised input: its length there is sqrt(width / 2).
         length = (sharpness * size**0.5) ** 0.5 / (width / 2**0.5)
-        angle = distance * self.inverse_frequencies
-        straight = torch.cat((torch.ones(size // 2), torch.zeros(size // 2)))
-        turned = torch.cat((angle.cos(), angle.sin()))
+        straight, turned = looking_back(self.inverse_frequencies, distance)
         rows = slice(head * size, (head + 1) * size)
         for name, weight in self.named_parameters():
             early = name.startswith(("model.layers.0.", "model.layers.1."))

@@ -46,7 +46,7 @@ class Encoded(NamedTuple):
     inside: tuple[tuple[int, int], ...] = ()
 
 
-class Judged(NamedTuple):
+class Outputs(NamedTuple):
     """What the model in training says of each token.
 
     Attributes:
@@ -93,13 +93,13 @@ class Judge(torch.nn.Module):
         size = self.codes.shape[1]
         return learnable(self.body, self.own, self.width, size) if size else {}
 
-    def forward(self, ids: Tensor, positions: Tensor, mask: Tensor) -> Judged:
+    def forward(self, ids: Tensor, positions: Tensor, mask: Tensor) -> Outputs:
         """All heads; the arguments are those of `Llama.hidden`."""
         stages = self.body.stages(ids, positions, mask)
         states, own = self.body.model.norm(stages[-1]), self.body.model.norm(stages[self.own - 1])
         size = self.codes.shape[1]
         expected = stages[min(self.own, len(stages) - 1)][..., self.width + size : self.width + 2 * size]
-        return Judged(self.score(states), own, self.surprise(states)[..., 0], expected)
+        return Outputs(self.score(states), own, self.surprise(states)[..., 0], expected)
 
 
 def classifier_of(judge: Judge, folder: Path) -> Any:

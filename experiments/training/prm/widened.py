@@ -26,7 +26,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..model import Llama
+from ..model import Llama, looking_back
 
 __all__ = ["LAYERS", "SPARE", "codes_of", "learnable", "size_of", "widened"]
 
@@ -166,11 +166,10 @@ def _look_back(layer: Any, frequencies: Tensor) -> None:
     # Logits are divided by the root of the head's width; neighbours of the token before lose sum(1 - cos) of the score.
     lost = float((taken * (1 - frequencies.cos())).sum())
     length = (_SHARP / max(lost, 1e-6) * (2 * half) ** 0.5) ** 0.5
-    straight = torch.cat((taken, torch.zeros(half)))
-    turned = torch.cat((taken * frequencies.cos(), taken * frequencies.sin()))
+    straight, turned = looking_back(frequencies, 1.0)
     for projection, start in ((layer.self_attn.q_proj, straight), (layer.self_attn.k_proj, turned)):
         projection.weight[: 2 * half] = 0.0
-        projection.bias[: 2 * half] = length * start
+        projection.bias[: 2 * half] = length * taken.repeat(2) * start
 
 
 def _bring(layer: Any, width: int, size: int) -> None:
