@@ -16,6 +16,7 @@ from typing import Literal, NamedTuple, get_args
 
 from ..decoders.prm import Solution, StepResult, StepScorer, StepScores
 from ..decoders.prompts import spaced
+from ..planner.checks import OrderCheck
 from ..planner.errors import ConfigError, VerifierError
 from ..planner.ledger import Usage
 from ..planner.notation import format_item, format_plan
@@ -51,20 +52,35 @@ class Rendered(NamedTuple):
 
     Attributes:
         solution: The question, with what the task gave, and the plan's own items as steps.
-        places: The step of each own item, by id.
+        places: The step of each item that is judged, by id.
     """
 
     solution: Solution
     places: Mapping[str, int]
 
 
-def rendered(task: Task, plan: Plan, render: Render = "notation") -> Rendered:
-    """A plan as a solution: own items are the steps, locked ones belong to the question.
+Judges = Callable[[Plan, Item], bool]
+"""Whether an own item of a plan is judged at all."""
+
+
+def every(plan: Plan, item: Item) -> bool:
+    """Every own item is judged."""
+    return True
+
+
+def beyond_its_place(plan: Plan, item: Item) -> bool:
+    """All but the bare things of a row: where they stand is for the order rules, and those are computed exactly."""
+    return item.check is not None or not any(isinstance(other.check, OrderCheck) for other in plan.items)
+
+
+def rendered(task: Task, plan: Plan, render: Render = "notation", judges: Judges = every) -> Rendered:
+    """A plan as a solution: own items up to the last judged are the steps, locked ones belong to the question.
 
     Args:
         task: The task.
         plan: The plan.
         render: See :class:`PRMVerifier`.
+        judges: See :class:`PRMVerifier`.
     """
     own = [item for item in plan.items if not item.locked]
     given = plan.with_items([item for item in plan.items if item.locked])
@@ -72,8 +88,9 @@ def rendered(task: Task, plan: Plan, render: Render = "notation") -> Rendered:
         question = f"{' '.join(task.question.split())}\nplan:\n{spaced(format_plan(given, bare=True))}\n"
     else:
         question = "\n".join([task.question, *(_line(item, render) for item in given.items)])
-    steps = tuple(_line(item, render) for item in own)
-    return Rendered(Solution(question, steps), {item.id: place for place, item in enumerate(own)})
+    places = {item.id: place for place, item in enumerate(own) if judges(plan, item)}
+    shown = own[: max(places.values(), default=-1) + 1]  # no score depends on what comes after
+    return Rendered(Solution(question, tuple(_line(item, render) for item in shown)), places)
 
 
 def _line(item: Item, render: Render) -> str:
@@ -94,6 +111,8 @@ class PRMVerifier(Verifier):
             most 1). Models trained on *values* score all that follows a wrong step low; the ratio blames the step.
         render: Items as their ``notation`` line, or their ``text`` alone (the check where there is no text), or
             ``compact``: question, goal and items just as the compact prompts of the embedded models show them.
+        judges: Which own items are judged; the model is shown those between them too. Doubt about what exact verifiers
+            compute anyway can only mislead (:func:`beyond_its_place` leaves out the things of a row).
         variance: Of an item's score: a number or a function of the score, as calibration found it; 0 where unknown.
         name: Unique within a run.
         timeout: Most seconds for one plan, or for one batch of :meth:`assess_many`.
@@ -114,6 +133,7 @@ class PRMVerifier(Verifier):
         *,
         statistic: Statistic = "score",
         render: Render = "notation",
+        judges: Judges = every,
         variance: float | Callable[[float], float] = 0.0,
         name: str = "prm",
         timeout: float | None = None,
@@ -125,17 +145,19 @@ class PRMVerifier(Verifier):
             raise ConfigError("a threshold lies between 0 and 1, a variance is not negative")
         self.name, self.timeout = name, timeout
         self.scorer, self.aggregation, self.threshold = scorer, aggregation, threshold
-        self.statistic, self.render, self._variance = statistic, render, variance
+        self.statistic, self.render, self.judges, self._variance = statistic, render, judges, variance
         self._how = (scorer.name, aggregation, threshold, statistic, render)
-        self._rendered = PlanMemo(lambda task, plan: rendered(task, plan, render), size=256)
+        self._rendered = PlanMemo(lambda task, plan: rendered(task, plan, render, judges), size=256)
         # The model gives the same numbers every time, so a fresh draw need not pay for them again.
         self._known = _Known()
 
     def scope(self, task: Task, plan: Plan, item_id: str) -> Hashable | None:
-        """The question and the steps up to the item; all steps for the goal. Locked items are not judged."""
+        """The question and the steps up to the item; all steps for the goal. None for an item that is not judged."""
         solution, places = self._rendered(task, plan)
         if item_id == GOAL:
-            return (self._how, solution, tuple(places))  # the reason names an item
+            if not places and any(not item.locked for item in plan.items):
+                return None  # nothing that it judges
+            return (self._how, solution, tuple(places.items()))  # the reason names an item
         if item_id not in places:
             return None
         return (self._how, Solution(solution.question, solution.steps[: places[item_id] + 1]))
@@ -204,6 +226,7 @@ class PRMVerifier(Verifier):
             self.threshold,
             statistic=self.statistic,
             render=self.render,
+            judges=self.judges,
             variance=self._variance,
             name=self.name,
             timeout=self.timeout,
@@ -225,11 +248,11 @@ class PRMVerifier(Verifier):
 
     def _verdict(self, item_id: str, scores: Sequence[float], places: Mapping[str, int]) -> Verdict:
         if item_id == GOAL:
-            score = aggregate(scores, self.aggregation)
-            threshold = self.threshold ** (len(scores) if self.aggregation == "product" else 1)
-            ids = {place: other for other, place in places.items()}
-            worst = ids[min(range(len(scores)), key=scores.__getitem__)]
-            detail = f"{self.aggregation} of {len(scores)} step scores {score:.3f}, the lowest at {worst}"
+            judged = [scores[place] for place in places.values()]
+            score = aggregate(judged, self.aggregation)
+            threshold = self.threshold ** (len(judged) if self.aggregation == "product" else 1)
+            worst = min(places, key=lambda other: scores[places[other]])
+            detail = f"{self.aggregation} of {len(judged)} step scores {score:.3f}, the lowest at {worst}"
         else:
             place = places[item_id]
             score, threshold = self._statistic(scores, place), self.threshold

@@ -9,7 +9,7 @@ from ..planner.errors import ConfigError
 from ..planner.plugins import make_part, plugin_names
 from ..planner.verifier import Verifier
 from .order import OrderVerifier
-from .prm import PRMVerifier
+from .prm import PRMVerifier, beyond_its_place
 from .relations import RelationsVerifier
 from .self_check import SelfCheckVerifier
 from .structure import StructureVerifier
@@ -19,13 +19,13 @@ DEFAULT = "default"
 
 
 def embedded_prm() -> PRMVerifier:
-    """The shipped reward model as a verifier.
+    """The shipped reward model as a verifier, of everything but the places of things in a row.
 
     Raises:
         MissingExtra: torch or transformers is not installed.
         ConfigError: Its weights are not there.
     """
-    return PRMVerifier(shipped_prm(), render=RENDER, name=EMBEDDED_PRM)
+    return PRMVerifier(shipped_prm(), render=RENDER, judges=beyond_its_place, name=EMBEDDED_PRM)
 
 
 SHIPPED: Mapping[str, Callable[[], Verifier]] = {

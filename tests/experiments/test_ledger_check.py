@@ -54,6 +54,7 @@ def test_what_is_not_told_and_what_passes_the_cap_is_found(monkeypatch, method, 
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1200)
 def test_every_ledger_is_what_the_embedded_model_counted():
     pytest.importorskip("torch")
     pytest.importorskip("transformers")

@@ -110,6 +110,7 @@ def test_with_ray_and_two_workers_killed_the_results_are_the_same(tmp_path, monk
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::ResourceWarning")
 def test_with_ray_the_embedded_model_gives_the_same_results(tmp_path, monkeypatch):
     """A real model in two processes, whose batches are others than in one."""

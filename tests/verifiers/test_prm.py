@@ -13,7 +13,7 @@ from planneal.planner.notation import format_plan, parse_edit, parse_plan
 from planneal.planner.task import Task
 from planneal.planner.verifier import VerdictCache, Verifier
 from planneal.planner.witnesses import GOAL
-from planneal.verifiers.prm import PRMVerifier, aggregate, rendered
+from planneal.verifiers.prm import PRMVerifier, aggregate, beyond_its_place, rendered
 
 TASK = Task(question="There are 4 nuts and 3 more bolts. How many bolts?", constraints=["bolts > 0"])
 PLAN = parse_plan(
@@ -77,6 +77,28 @@ def test_items_are_steps_and_what_the_task_gave_is_part_of_the_question():
         judge(PRMVerifier(scorer, render=render))
         given = "C1: [bolts > 0]" if render == "notation" else "bolts > 0"
         assert scorer.asked == [[Solution(f"{TASK.question}\n{given}", steps)]]
+
+
+ROW = parse_plan("goal: a row\nC1: [order: figs < limes]\nS1: figs\nC2: [order: |limes - figs| >= 1]\nS2: limes")
+
+
+def test_the_things_of_a_row_can_be_left_to_the_order_rules():
+    scorer = FakeScorer({"figs < limes": 0.7, "limes - figs": 0.9, "": 0.1})
+    assert scores(judge(PRMVerifier(scorer), ROW))[GOAL] == 0.1
+    verifier = PRMVerifier(scorer, judges=beyond_its_place)
+    assert scores(judge(verifier, ROW)) == {"C1": 0.7, "C2": 0.9, GOAL: 0.7}
+    assert scorer.asked[-1][0].steps == ("C1: [order: figs < limes]", "S1: figs", "C2: [order: |limes - figs| >= 1]")
+    assert judge(verifier, ROW).verdicts[GOAL].reason == "min of 2 step scores 0.700, the lowest at C1"
+    assert scores(judge(PRMVerifier(scorer, "product", judges=beyond_its_place), ROW))[GOAL] == 0.63
+    assert set(judge(verifier).verdicts) == {"S1", "S2", "S3", GOAL}, "no row, nothing left out"
+
+
+def test_where_nothing_is_judged_it_is_silent_but_never_of_a_plan_of_nothing():
+    verifier = PRMVerifier(FakeScorer(), judges=beyond_its_place)
+    given = ROW.with_items([item.model_copy(update={"locked": True}) if item.check else item for item in ROW.items])
+    assert judge(verifier, given).verdicts == {}
+    emptied = given.with_items([item for item in given.items if item.locked])
+    assert judge(verifier, emptied).verdicts[GOAL].outcome == "unknown"
 
 
 @pytest.mark.parametrize(
