@@ -18,6 +18,7 @@ from pathlib import Path
 from threading import Event
 from typing import NamedTuple
 
+from ..decoders.embedded_backend import EMBEDDED
 from ..planner.errors import RunError
 from .in_scope import add_dtype, dtype_said
 
@@ -77,6 +78,11 @@ class Study(NamedTuple):
 Command = tuple[str, ...]
 
 
+def methods_of(model: str) -> str:
+    """All methods; with the embedded model also planneal with the reward model that knows its plans."""
+    return "all,planneal+embedded_prm" if model == EMBEDDED else "all"
+
+
 def commands(study: Study) -> tuple[list[tuple[Command, Command]], Command]:
     """The commands of a study: for each task a comparison and its probes, and one report of all."""
     budgets = ",".join(map(str, study.budgets))
@@ -86,7 +92,7 @@ def commands(study: Study) -> tuple[list[tuple[Command, Command]], Command]:
         folder = str(study.runs / task.name)
         compared = (
             *("compare", "--family", task.family, "--difficulty", task.difficulty, "--n", str(study.problems)),
-            *("--methods", "all", "--model", study.model, *dtype, "--budgets", budgets),
+            *("--methods", methods_of(study.model), "--model", study.model, *dtype, "--budgets", budgets),
             *("--seeds", str(study.seeds), "--parallel", "256", "--out", folder),
         )
         each.append((compared, ("probe", folder, "--problems", str(study.probes), "--links")))

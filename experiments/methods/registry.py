@@ -16,7 +16,7 @@ from .plans import BestOfPlans, RestartsOnly
 from .power import PowerSampling
 from .refining import Planneal, annealed, fixed_temperature, greedy_refinement, random_edits
 
-__all__ = ["METHODS", "known", "make"]
+__all__ = ["METHODS", "about", "further", "known", "make"]
 
 _MAKERS: tuple[Callable[[], Method], ...] = (
     Direct,
@@ -50,6 +50,22 @@ def known(name: str) -> str | None:
     return max((plain for plain in METHODS if f"{name}+".startswith(f"{plain}+")), key=len, default=None)
 
 
+def further(name: str) -> frozenset[str]:
+    """The verifiers that a name gives a method beside its own; none for a name of no method here."""
+    plain = known(name)
+    return frozenset() if plain is None else frozenset(name[len(plain) + 1 :].split("+")) - {""}
+
+
+def about(name: str) -> str:
+    """One line about the method of this name, empty where there is none; loads no verifier."""
+    plain = known(name)
+    return "" if plain is None else _about(METHODS[plain]().about, name[len(plain) + 1 :])
+
+
+def _about(plain: str, verifiers: str) -> str:
+    return f"{plain}; judged by {verifiers.replace('+', ', ')} too" if verifiers else plain
+
+
 def make(name: str) -> Method:
     """The method of this name; ``planneal+embedded_prm`` is planneal with a further verifier beside its own.
 
@@ -71,5 +87,5 @@ def _judged_also(method: Method, verifiers: Sequence[str]) -> Method:
     load_verifiers(verifiers)  # so that a name that stands for none is an error here, and not in every attempt
     also = copy.copy(method)
     also.settings = method.settings.model_copy(update={"verifiers": (*method.settings.verifiers, *verifiers)})
-    also.name, also.about = "+".join((method.name, *verifiers)), f"{method.about}; judged by {', '.join(verifiers)} too"
+    also.name, also.about = "+".join((method.name, *verifiers)), _about(method.about, "+".join(verifiers))
     return also

@@ -9,7 +9,7 @@ import numpy as np
 
 from ...planner.errors import ConfigError
 from ..matching import Axis, Comparison, Curve, NotComparable, compare, in_family, spend
-from ..methods.registry import METHODS
+from ..methods.registry import METHODS, about, further
 from ..statistics import clustered_mean, wilson
 from .links import top
 from .loading import Tried, stream
@@ -53,9 +53,15 @@ _DRAWS_EACH = 100
 
 
 def kind_of(method: str, primary: str) -> str:
-    """``primary``, ``ceiling``, ``floor`` or ``baseline``."""
+    """``primary``, ``ceiling``, ``floor``, ``variant`` or ``baseline``.
+
+    A method that is judged by verifiers which the primary one lacks is a variant: it is shown and compared, but the
+    rules ask for baselines with the same verifiers or fewer.
+    """
     if method == primary:
         return "primary"
+    if not further(method) <= further(primary):
+        return "variant"
     return "ceiling" if method in CEILINGS else "floor" if method in FLOORS else "baseline"
 
 
@@ -89,9 +95,9 @@ def measured(curves: Mapping[str, Curve | str], primary: str, label: str, draws:
     """Every method's curve with its bands."""
     made = []
     for name, curve in curves.items():
-        kind, about = kind_of(name, primary), METHODS[name]().about if name in METHODS else ""
+        kind, told = kind_of(name, primary), about(name)
         if isinstance(curve, str):
-            made.append(Measured(name, kind, about, (), missing=curve))
+            made.append(Measured(name, kind, told, (), missing=curve))
             continue
         points = []
         for point in curve.points:
@@ -102,7 +108,7 @@ def measured(curves: Mapping[str, Curve | str], primary: str, label: str, draws:
             points.append(
                 Point(point.budget, point.spend, Value.share(estimate), (low, high), int(point.attempts.sum()))
             )
-        made.append(Measured(name, kind, about, tuple(points), curve.falls))
+        made.append(Measured(name, kind, told, tuple(points), curve.falls))
     return tuple(made)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from ..._version import __version__
 from ...planner.errors import ConfigError
 from ..matching import AXES, Axis, Curve, tokens
+from ..methods.registry import known
 from ..metrics.signal import Bin
 from .costs import PLAN_EDITS, common, comparisons, costs, curves_of, measured, rows_of
 from .extra import Extra, ExtraFile, LinkExtra, Made, read_file
@@ -254,7 +255,7 @@ def _group(part: _Part, compared: tuple[Compared, ...], asked: Asked, family: in
         failures=failures(rows, searched, part.run.questions, extras, label, few),
         bins=tuple(bins_of(searched)),
         verdicts=_verdicts(part, own, methods, compared, family),
-        plainly=_verdicts(part, own, [m for m in methods if m.method not in PLAN_EDITS], compared, family),
+        plainly=_verdicts(part, own, [m for m in methods if known(m.method) not in PLAN_EDITS], compared, family),
     )
 
 

@@ -139,6 +139,8 @@ def _look(kind: str, method: str) -> dict[str, Any]:
     index = order.index(method) if method in order else len(order) + sum(method.encode("utf-8", "replace")) % 7
     if kind == "primary":
         return {"color": COLOURS[0], "linewidth": 2.8, "marker": "o", "markersize": 7, "zorder": 5}
+    if kind == "variant":
+        return {"color": COLOURS[0], "linewidth": 1.3, "linestyle": "--", "marker": MARKS[index % len(MARKS)]}
     if kind in ("ceiling", "floor"):
         return {"color": "#888888", "linewidth": 1.2, "linestyle": ":", "marker": MARKS[index % len(MARKS)]}
     colour = COLOURS[1 + index % (len(COLOURS) - 1)]

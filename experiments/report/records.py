@@ -123,7 +123,7 @@ class Measured:
 
     Attributes:
         method: Its name.
-        kind: ``primary``, ``baseline``, ``ceiling`` or ``floor``.
+        kind: ``primary``, ``baseline``, ``variant``, ``ceiling`` or ``floor``.
         about: One line, empty for methods that are not registered.
         points: By ascending spend.
         falls: Stretches of spend over which the measured accuracy falls.

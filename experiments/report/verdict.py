@@ -37,7 +37,8 @@ RULE = (
     "measured to be as accurate for less. A baseline that spends no more whatever its budget is read at what it "
     "spends: it kills if it is better for that little, and to be better than it for more is no win. "
     "Refused where no baseline can be compared at that spend. Else undecided. "
-    "Ceilings and floors are no baselines. The headline is at the highest budget."
+    "Ceilings and floors are no baselines, nor is what verifiers judge that the method lacks. The headline is at the "
+    "highest budget."
 )
 
 

@@ -14,8 +14,9 @@ import numpy as np
 import pytest
 from planneal.apps.cli import app
 from planneal.experiments.matching import Curve, Point
+from planneal.experiments.methods.registry import about
 from planneal.experiments.report import Asked, facts, write
-from planneal.experiments.report.costs import MANDATORY, comparisons, measured
+from planneal.experiments.report.costs import MANDATORY, comparisons, kind_of, measured
 from planneal.experiments.report.horizon import ASKED
 from planneal.experiments.report.page import decision, files, html, markdown
 from planneal.experiments.report.verdict import headline, verdict
@@ -105,6 +106,16 @@ def test_ceilings_and_floors_are_no_baselines():
     controls = [curve(name, SPENDS, (at, at)) for name, at in (("gold-plan", 1.0), ("blanked-plan", 0.1))]
     found = judged([curve("planneal", SPENDS, (0.6, 0.8)), *controls])
     assert (found.decision, found.why) == ("refused", "no baseline was run that can be compared")
+
+
+def test_what_is_judged_by_more_verifiers_is_a_variant_and_no_baseline():
+    better = curve("planneal+embedded_prm", SPENDS, (0.9, 1.0))
+    found = judged([curve("planneal", SPENDS, (0.6, 0.8)), curve("direct", SPENDS, (0.3, 0.3)), better])
+    assert found.decision == "keep"
+    assert kind_of("planneal+embedded_prm", "planneal") == kind_of("best-of-plans+a+b", "planneal+a") == "variant"
+    assert kind_of("planneal", "planneal+a") == kind_of("best-of-plans+a", "planneal+a") == "baseline"
+    assert kind_of("direct+constraints", "planneal") == kind_of("my+own", "planneal") == "baseline"
+    assert about("planneal+embedded_prm").endswith("one answer; judged by embedded_prm too")
 
 
 def test_as_accurate_for_less_is_not_kept():
@@ -481,7 +492,7 @@ def test_the_numbers_stand_in_json_and_csv(known, made):
     assert {row["outcome"] for row in compared} >= {"better", "refused"}
 
 
-HOSTILE = '<script>alert(1)</script>"\'><img src=x onerror=alert(2)> | `x` $\\frac{1}{0}$ {{ 7*7 }} \x1b[31m\n# h ]]>'
+HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)> | `x` $\\frac{1}{0}$ {{ 7*7 }} \x1b[31m\n# h ]]>"
 
 
 def test_hostile_names_stay_text(tmp_path):

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 def test_every_family_is_compared_probed_and_reported(tmp_path):
     each, report = commands(Study(tmp_path / "runs", tmp_path / "out", dtype="bfloat16"))
     assert [pair[0][2] for pair in each] == ["schedule", "arithmetic", "tools", "code", "countdown"]
-    assert all(pair[0][pair[0].index("--methods") + 1] == "all" for pair in each)
+    assert all(pair[0][pair[0].index("--methods") + 1] == "all,planneal+embedded_prm" for pair in each)
     assert [pair[1][1] for pair in each] == list(report[1 : 1 + len(TASKS)])
     assert Task("arithmetic", "6steps,12steps").name == "arithmetic_6steps_12steps"
 
