@@ -100,7 +100,7 @@ def draw_problem(rng: np.random.Generator, data: DataConfig) -> ArithmeticProble
 def _grow(rng: np.random.Generator, kind: int, problem: ArithmeticProblem, data: DataConfig) -> Node:
     if kind == 0:
         tree = draft_tree(rng, problem, data.answers, data.quiz, data.direct, data.drafts)
-        tree.children += [drills(rng, data.drills, len(data.families) > 1)] if data.drills else []
+        tree.children += [drills(rng, data.drills, len(data.families) > 1, data.odd)] if data.drills else []
         return tree
     return repair_tree(rng, problem) if kind == 1 else answer_tree(rng, problem)
 
@@ -116,6 +116,8 @@ def _arithmetic(rng: np.random.Generator, kind: int, data: DataConfig, pool: Seq
     problem = draw_problem(rng, data) if alone else draws.draw_problem(rng, "arithmetic", data.reach)[0]
     if kind == 2 and rng.random() < data.revised:
         return revised_tree(rng, problem)
+    if kind == 2 and data.literal and rng.random() < data.literal:
+        return followed_tree(rng, problem, data.strange)
     return _grow(rng, kind, problem, data)
 
 

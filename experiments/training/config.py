@@ -38,6 +38,10 @@ class DataConfig(_Section):
         question_weight: Weight of the loss on a question token.
         revised: Share of the trees with answers from other plans that have a wrong answer, what is wrong in it, and the
             right one instead.
+        literal: Share of the answers of `arithmetic` to other plans that follow them to whatever numbers they come to;
+            the rest are to plans that keep to whole positive numbers, as problems do.
+        strange: Share of those plans that come to a negative number or a fraction, where one is found.
+        odd: Share of the drills with a negative number or a fraction.
         sampled: Share of the repair trees that are on plans sampled from the model itself, once there are any.
         families: Share of the trees of each family; `arithmetic` alone has the sizes above.
         reach: How much of the other families' span of sizes is open, from 0 to 1; `arithmetic` follows where there
@@ -58,6 +62,9 @@ class DataConfig(_Section):
     drills: int = 0
     question_weight: float = 0.03
     revised: float = 0.0
+    literal: float = 0.0
+    strange: float = 0.0
+    odd: float = 0.0
     sampled: float = 0.4
     families: dict[str, float] = {"arithmetic": 1.0}
     reach: float = 1.0

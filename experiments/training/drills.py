@@ -11,13 +11,14 @@ from math import gcd
 
 import numpy as np
 
+from ..families.arithmetic_answers import worked_out
 from ..families.arithmetic_draw import PERCENTS
 from ..families.base import pick
 from ..families.relations import MORE_BINARY, Kind, Relation
 from ..families.wording import NAMES
 from .corpus import Node
 
-__all__ = ["drill", "drills"]
+__all__ = ["drill", "drills", "odd_drill"]
 
 _KINDS = (Kind.MORE, Kind.FEWER, Kind.TIMES, Kind.SHARE, Kind.SUM, Kind.DIFFERENCE)
 _MORE_KINDS = (Kind.PERCENT, Kind.REMAINDER, Kind.PRODUCT, Kind.AVERAGE, Kind.LARGER, Kind.SMALLER, Kind.TOTAL)
@@ -66,6 +67,29 @@ def drill(rng: np.random.Generator, more: bool = False) -> tuple[str, str]:
             return f" {symbol} = {relation.expression} = {relation.written(values)} =", f" {result}"
 
 
-def drills(rng: np.random.Generator, count: int, more: bool = False) -> Node:
-    """An answer's head with so many computations as branches."""
-    return Node("answer:\n", children=[Node(*drill(rng, more)) for _ in range(count)])
+def odd_drill(rng: np.random.Generator) -> tuple[str, str]:
+    """A computation with a negative number or a fraction, which no problem comes to but a plan may."""
+    while True:
+        kind = _KINDS[int(rng.integers(len(_KINDS)))]
+        symbol, *names = (NAMES[int(i)] for i in rng.choice(len(NAMES), size=3, replace=False))
+        first, second = (Fraction(_size(rng) * int(rng.choice((-1, 1)))) for _ in range(2))
+        if rng.random() < 0.25:
+            first /= int(rng.integers(_FACTORS[0], _FACTORS[1] + 1))
+        used = names[: _OPERANDS.get(kind, 1)]
+        bounds = _FACTORS if kind in (Kind.TIMES, Kind.SHARE) else _STEPS
+        relation = Relation(
+            symbol, kind, tuple(used), None if len(used) > 1 else int(rng.integers(*bounds, endpoint=True))
+        )
+        values = dict(zip(names, (first, second), strict=True))
+        values[symbol] = relation.evaluate(values)
+        numbers = [values[name] for name in (symbol, *used)]
+        odd = any(number <= 0 or number.denominator > 1 for number in numbers)
+        if odd and all(abs(number) < 1000 and number.denominator < 100 for number in numbers):
+            claim, result = worked_out(relation, values).rsplit(" =", 1)
+            return f" {claim} =", result
+
+
+def drills(rng: np.random.Generator, count: int, more: bool = False, odd: float = 0.0) -> Node:
+    """An answer's head with so many computations as branches, a share of them with numbers that no problem has."""
+    made = (odd_drill(rng) if odd and rng.random() < odd else drill(rng, more) for _ in range(count))
+    return Node("answer:\n", children=[Node(*one) for one in made])

@@ -79,10 +79,20 @@ def gold_tree(
     return root
 
 
-def followed_tree(rng: np.random.Generator, problem: Problem[Any]) -> Node:
-    """Question, then plans that say something else than the gold plan, and the answers that follow them."""
-    root = _question(problem.public.question)
-    for _ in range(6):
+_STRANGE = re.compile(r"= (?:-|[0-9]+/)")
+"""A value that no problem has: negative, or a fraction."""
+
+
+def followed_tree(rng: np.random.Generator, problem: Problem[Any], strange: float = 0.0) -> Node:
+    """Question, then plans that say something else than the gold plan, and the answers that follow them.
+
+    Args:
+        rng: Source of the choices.
+        problem: The problem.
+        strange: Share of the trees whose answers come to a negative number or a fraction, where such a plan is found.
+    """
+    root, wanted = _question(problem.public.question), strange > 0 and rng.random() < strange
+    for _ in range(12 if wanted else 6):
         plan = reworded(rng, problem, int(rng.choice((1, 2), p=(0.75, 0.25))))
         if plan is None or len(root.children) == 2:
             continue
@@ -93,7 +103,7 @@ def followed_tree(rng: np.random.Generator, problem: Problem[Any]) -> Node:
             answer = implied_answer(problem, plan)
         except PlanError:
             continue
-        if "unknown" not in answer:
+        if "unknown" not in answer and (not wanted or _STRANGE.search(answer)):
             root.children.append(_answered(problem, plan, answer))
     return root
 

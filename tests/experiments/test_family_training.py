@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from planneal.experiments.families.base import Split
 from planneal.experiments.families.registry import family
 from planneal.experiments.families.schedule.counting import first_order
 from planneal.experiments.families.schedule.rules import parse_rule
-from planneal.experiments.training.batches import PoolFiles, make_batch
+from planneal.experiments.training.batches import PoolFiles, _arithmetic, make_batch
 from planneal.experiments.training.config import DataConfig, load_config
 from planneal.experiments.training.corpus import Node
 from planneal.experiments.training.draws import DRAWS, Key, draw_problem, problem_of
@@ -257,6 +258,23 @@ def test_trees_hold_every_role(name):
     assert sum(bool(tree.children) for tree in trees) >= 6
 
 
+def test_answers_of_arithmetic_go_wherever_another_plan_leads():
+    """Kept to whole positive numbers, a model follows no plan that comes to anything else."""
+    rng, problems = np.random.default_rng(2), _problems("arithmetic", 30)
+    plain, strange = ([followed_tree(rng, problem, share) for problem in problems] for share in (0.0, 1.0))
+
+    def odd(trees):
+        answers = [node.target for tree in trees for node in _walk(tree) if node.prompt == "answer:\n"]
+        assert len(answers) >= 20
+        return sum(bool(re.search(r"= -\d|= \d+/\d", answer)) for answer in answers) / len(answers)
+
+    assert odd(strange) == 1.0
+    assert 0.02 < odd(plain) < 0.5
+    data = {"shares": (0.0, 0.0, 1.0), "literal": 1.0, "strange": 1.0, "families": {"arithmetic": 1, "schedule": 0}}
+    trees = [_arithmetic(rng, 2, DataConfig(**data), []) for _ in range(30)]
+    assert odd(trees) == 1.0
+
+
 @pytest.mark.parametrize("name", OTHERS)
 def test_a_plan_whose_items_are_called_otherwise_leads_to_the_same_answer_under_other_ids(name):
     rng = np.random.default_rng(6)
@@ -291,9 +309,7 @@ def test_batches_of_all_families_are_a_function_of_seed_and_step_and_keep_their_
 
 
 def _shape(size):
-    return ModelShape(
-        vocab_size=size, hidden_size=32, intermediate_size=48, num_hidden_layers=2, num_attention_heads=2
-    )
+    return ModelShape(vocab_size=size, hidden_size=32, intermediate_size=48, num_hidden_layers=2, num_attention_heads=2)
 
 
 def _saved(folder: Path, tokens: Path) -> Llama:

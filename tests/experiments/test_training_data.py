@@ -3,7 +3,7 @@
 import asyncio
 import re
 from fractions import Fraction
-from operator import add, mul, sub
+from operator import add, mul, sub, truediv
 
 import numpy as np
 import pytest
@@ -23,7 +23,7 @@ from planneal.experiments.training.corpus import (
     repair_tree,
 )
 from planneal.experiments.training.corrupt import corrupt, gold_lines
-from planneal.experiments.training.drills import drill, drills
+from planneal.experiments.training.drills import drill, drills, odd_drill
 from planneal.experiments.training.lines import draft_text, find_witnesses, parse_plan, plan_text, tidy
 from planneal.experiments.training.packing import flatten, pack
 from planneal.experiments.training.repair import Repairer
@@ -246,3 +246,22 @@ def test_drills_are_right_computations_in_the_words_of_answers():
         operators.add(operator)
     assert operators == set("+-*/")
     assert len(drills(rng, 5).children) == 5
+
+
+def test_odd_drills_are_right_too_and_none_has_whole_positive_numbers_alone():
+    rng, negative, broken = np.random.default_rng(4), 0, 0
+    for _ in range(300):
+        prompt, result = odd_drill(rng)
+        numbers = re.fullmatch(r" [a-z]+ = [^=]+ = ([^=]+) =", prompt).group(1)
+        left, operator, right = re.fullmatch(r"(\S+) ([-+*/]) (\S+)", numbers).groups()
+        exact = {"+": add, "-": sub, "*": mul, "/": truediv}[operator](
+            *(Fraction(n.strip("()")) for n in (left, right))
+        )
+        assert Fraction(result.strip()) == exact
+        shown = f"{numbers} {result}"
+        assert re.search(r"\(-|\d/\d| -\d| 0$", shown), shown
+        negative, broken = negative + ("-" in result), broken + ("/" in result)
+    assert negative > 60
+    assert broken > 30
+    kinds = [bool(re.search(r"\(|= -| 0$", f"{n.prompt}{n.target}")) for n in drills(rng, 300, odd=0.5).children]
+    assert 80 < sum(kinds) < 220
