@@ -381,6 +381,9 @@ def test_raw_scores_are_told_by_undoing_the_calibration():
     (found,) = judged_items([row], [tuple(given)], [{"S1": 0.25}], 2.0, 1.0)["arithmetic"]
     assert found.raw == pytest.approx(float(probability(np.array([0.5]))[0]))
     assert (found.right, found.spoken) == (True, 0.25)
+    order = Row("schedule", "p", "greedy", "q", ("a", "b"), ("C1", "S1"), (1, 0), (False, False), True)
+    parts = judged_items([order], [(0.9, 0.2)], [{}], 1.0, 0.0)
+    assert [[item.right for item in parts[name]] for name in ("schedule", "schedule, rules")] == [[True, False], [True]]
 
 
 def test_lines_of_a_draft_are_their_items():

@@ -32,6 +32,8 @@ from .spoken import spoken
 __all__ = ["FACTS_FILE", "judged_items", "main", "measure"]
 
 FACTS_FILE = "planneal.json"
+PARTS = {"schedule": {"C": "schedule, rules"}}
+"""Kinds of items that are told apart too, by family: of a row the shipped verifier judges the rules alone."""
 _BATCH = 64
 
 
@@ -54,7 +56,7 @@ def judged_items(
     slope: float,
     intercept: float,
 ) -> dict[str, list[Judged]]:
-    """Every labelled item with its scores, by family.
+    """Every labelled item with its scores, by family, and those of its :data:`PARTS` once more.
 
     Args:
         rows: The plans.
@@ -77,7 +79,9 @@ def judged_items(
                     float(raw[n]),
                     own.get(item_id, math.nan),
                 )
-                found.setdefault(row.family, []).append(item)
+                part = PARTS.get(row.family, {}).get(item_id[0])
+                for name in (row.family, *([part] if part else [])):
+                    found.setdefault(name, []).append(item)
     return found
 
 
@@ -108,8 +112,9 @@ def measure(
     said = spoken(teller, AutoTokenizer.from_pretrained(model), rows)
     fitted = facts["calibration"]
     items = judged_items(rows, scores, said, fitted["slope"], fitted["intercept"])
-    found = {name: figures(items[name], seed=seed) for name in config.families if name in items}
-    return {**found, "all": figures([item for part in items.values() for item in part], seed=seed)}
+    names = [name for own in families for name in (own, *PARTS.get(own, {}).values()) if name in items]
+    found = {name: figures(items[name], seed=seed) for name in names}
+    return {**found, "all": figures([item for own in families for item in items.get(own, [])], seed=seed)}
 
 
 def _facts(prm: Path) -> dict[str, Any]:
