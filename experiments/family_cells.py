@@ -179,13 +179,13 @@ class _Measured:
         return swaps, self._done(row)
 
     async def _followed(self, swaps: dict[str, Swap], row: MethodRow | None) -> dict[str, Any]:
-        """How many answers follow the swapped plan, keep to the question, or do neither."""
+        """How many answers follow the swapped plan, keep to the question, or do neither; of ordinary ones, how many."""
         by_id = {problem.public.id: problem for problem in self.chosen}
-        kinds = [
-            await follow(by_id[graded.problem], swaps[graded.problem], graded.outcome.text or "")
-            for graded in (row.graded if row is not None else ())
-        ]
-        return {kind: share([found == kind for found in kinds]) for kind in ("follows", "keeps", "neither")}
+        answered = row.graded if row is not None else ()
+        kinds = [await follow(by_id[one.problem], swaps[one.problem], one.outcome.text or "") for one in answered]
+        told = {kind: share([found == kind for found in kinds]) for kind in ("follows", "keeps", "neither")}
+        plain = [swaps[one.problem].ordinary for one in answered]
+        return told | {"ordinary": share([kind == "follows" for kind, own in zip(kinds, plain, strict=True) if own])}
 
     async def _links(self, ours: MethodRow) -> Cell:
         """Planneal with gold in place of each link, and where its failing runs first broke."""

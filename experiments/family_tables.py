@@ -102,6 +102,10 @@ def count_line(cell: Cell) -> str:
     lacking = cell["methods"]["planneal"]["problems"] - cell["swapped"]["follows"]["problems"]
     if lacking:
         said.append(f"{lacking} problems without a swapped plan")
+    plain, all_of = cell["swapped"].get("ordinary"), cell["swapped"]["follows"]["problems"]
+    if plain and plain["problems"] < all_of:
+        told = f"of {all_of} swapped plans {plain['problems']} come to whole positive numbers below 1,000 all the way"
+        said.append(f"{told}, as problems do, and of these {interval(plain)} are followed")
     if cell["refused"]:
         said.append(f"the model would have refused {cell['refused']} questions and was asked all the same")
     return "; ".join(said)

@@ -7,10 +7,15 @@ right by the question *keeps* to the question, and any other does *neither*.
 What "right by the plan" means is the family's own grader, handed what the swapped plan gives for its gold: the same
 notations count as for real answers. Countdown answers are compared as expressions instead, since a swapped plan mostly
 breaks the rules that its grader asks for.
+
+In ``arithmetic`` a swap may take more away than there is, or split what cannot be split: an answer can then follow the
+plan and still fail, by sums that no problem has. *Ordinary* swapped plans come to whole positive numbers below 1,000
+all the way, as problems do; where a family has others, they are told apart.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable
 from typing import Any, Literal, NamedTuple
 
@@ -31,7 +36,7 @@ from .families.tools.draw import ToolsPublic
 from .families.tools.grading import run as run_calls
 from .training.faults import reworded
 
-__all__ = ["Followed", "Swap", "follow", "implied", "swap"]
+__all__ = ["Followed", "Swap", "follow", "implied", "ordinary", "swap"]
 
 Followed = Literal["follows", "keeps", "neither"]
 Says = Callable[[str], Awaitable[bool]]
@@ -46,11 +51,29 @@ class Swap(NamedTuple):
         plan: The plan.
         answer: The answer of somebody who follows it to the letter.
         says: Whether a text gives that answer, in whatever notation.
+        ordinary: Whether it comes to nothing on the way that problems do not come to.
     """
 
     plan: Plan
     answer: str
     says: Says
+    ordinary: bool = True
+
+
+_VALUE = re.compile(r"= \(?(-?[0-9]+)(/[0-9]+)?\)?(?![0-9/]| [-+*/%])")
+"""What a claim comes to: the number after an equals sign with which no more is done."""
+
+
+def ordinary(name: str, answer: str) -> bool:
+    """Whether all values of an answer are such as problems of the family have; of `arithmetic` alone they may not be.
+
+    Args:
+        name: The family.
+        answer: The answer that a plan implies.
+    """
+    if name != "arithmetic":
+        return True
+    return all(not over and 0 < int(number) < 1000 for number, over in _VALUE.findall(answer))
 
 
 def implied(problem: AnyProblem, plan: Plan) -> str | None:
@@ -143,7 +166,7 @@ async def swap(rng: np.random.Generator, problem: AnyProblem) -> Swap | None:
         if says is None or await family(problem.public.family).grade(problem, answer):
             continue
         if await says(answer):  # what is asked of the model must be what somebody who follows the plan would say
-            return Swap(plan, answer, says)
+            return Swap(plan, answer, says, ordinary(problem.public.family, answer))
     return None
 
 

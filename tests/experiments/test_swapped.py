@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from planneal.experiments.comparison import problems
 from planneal.experiments.families.registry import answer_text, family
-from planneal.experiments.swapped import follow, implied, swap
+from planneal.experiments.swapped import follow, implied, ordinary, swap
 from planneal.planner.notation import parse_plan
 
 
@@ -53,3 +53,31 @@ def test_a_plan_that_must_be_added_to_implies_nothing():
     assert implied(problem, parse_plan(problem.gold.plan)) == answer_text(problem)
     assert implied(problem, parse_plan("\n".join(rows[:1] + rows[2:]))) is None
     assert implied(problem, parse_plan("goal: g")) is None
+
+
+@pytest.mark.parametrize(
+    ("answer", "wanted"),
+    [
+        (" nuts = 27 [S1]\n bolts = nuts + 5 = 27 + 5 = 32 [S2]\nanswer: 32 [S2]", True),
+        (" all = a + b + c = 1 + 2 + 3 = 3 + 3 = 6 [S4]\n left = all % 4 = 6 % 4 = 2", True),
+        (" jars = 4 kg [S1]\n cups = jars / 2 = 4 kg / 2 = 2 kg [S2]", True),
+        (" nuts = 3 [S1]\n bolts = nuts - 5 = 3 - 5 = -2 [S2]", False),
+        (" bolts = nuts / 2 = 3 / 2 = 3/2 [S2]", False),
+        (" bolts = nuts * 9 = 300 * 9 = 2700 [S2]", False),
+        (" bolts = nuts - pins = 3 - 3 = 0 [S2]", False),
+        (" bolts = nuts + pins = (-4) + 6 = 2 [S3]", False),
+    ],
+)
+def test_plans_that_come_to_what_no_problem_has_are_told_apart(answer, wanted):
+    assert ordinary("arithmetic", answer) is wanted
+    assert ordinary("countdown", answer)
+
+
+def test_a_swap_knows_whether_it_is_ordinary():
+    found = [kind for seed in range(12) for kind in [asyncio.run(swap_of("arithmetic", seed))] if kind]
+    assert {swapped.ordinary for swapped in found} == {True, False}
+    assert all(swapped.ordinary == ordinary("arithmetic", swapped.answer) for swapped in found)
+
+
+async def swap_of(name, seed):
+    return await swap(np.random.default_rng(seed), problems(1, seed, "middle", family=name)[0])
