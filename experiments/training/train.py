@@ -34,7 +34,7 @@ from .packing import Batch
 from .pools import judge_drafts, spoilt_pool
 from .running import Resumable, best_device, learning_rate, tensors
 from .tokenizer import save_tokenizer, train_tokenizer
-from .transplant import transplant
+from .transplant import kept_tokenizer, transplant
 
 __all__ = ["Run", "main"]
 
@@ -56,7 +56,9 @@ class Run(Resumable):
         self.config, self.device = config, torch.device(device)
         self.folder.mkdir(parents=True, exist_ok=True)
         if not (self.folder / "tokenizer.json").exists():
-            tokenizer = train_tokenizer(config.seed, config.tokenizer_problems, config.vocabulary, config.families)
+            tokenizer = kept_tokenizer(config.init, config.vocabulary)
+            if tokenizer is None:  # none to keep
+                tokenizer = train_tokenizer(config.seed, config.tokenizer_problems, config.vocabulary, config.families)
             save_tokenizer(tokenizer, self.folder)
         self.tokenizer = load_tokenizer(str(self.folder))
         torch.manual_seed(config.seed)

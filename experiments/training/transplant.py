@@ -15,7 +15,7 @@ from ...planner.errors import ConfigError
 from .export import load_exported
 from .model import Llama, ModelShape
 
-__all__ = ["transplant"]
+__all__ = ["kept_tokenizer", "transplant"]
 
 _EMBEDDING = "model.embed_tokens.weight"
 
@@ -29,6 +29,22 @@ def _weights(folder: Path) -> dict[str, torch.Tensor]:
     if not (folder / "model.safetensors").exists():
         raise ConfigError(f"no checkpoint and no model in {folder}; train it first, or leave `init` out")
     return dict(load_exported(folder).state_dict())
+
+
+def kept_tokenizer(folder: Path | None, size: int) -> Tokenizer | None:
+    """The tokenizer of the model that a run begins with: another of the same size would only have to be learnt anew.
+
+    Args:
+        folder: Folder of a run or of a model, None where there is none.
+        size: Tokens that the run asks for.
+
+    Returns:
+        The tokenizer, None where there is none of that size.
+    """
+    if folder is None or not (folder / "tokenizer.json").exists():
+        return None
+    found = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    return found if found.get_vocab_size() == size else None
 
 
 def transplant(model: Llama, tokenizer: Tokenizer, folder: Path) -> None:

@@ -26,7 +26,7 @@ from planneal.experiments.training.mending import Mending
 from planneal.experiments.training.model import Llama, ModelShape
 from planneal.experiments.training.pools import Drafted, judge_drafts, read_pool, spoilt_pool
 from planneal.experiments.training.tokenizer import save_tokenizer, train_tokenizer
-from planneal.experiments.training.transplant import transplant
+from planneal.experiments.training.transplant import kept_tokenizer, transplant
 from planneal.experiments.training.trees import followed_tree, gold_tree, mended_tree, renumbered, revised_tree
 from planneal.experiments.training.wording import (
     constraint_lines,
@@ -273,6 +273,15 @@ def test_answers_of_arithmetic_go_wherever_another_plan_leads():
     data = {"shares": (0.0, 0.0, 1.0), "literal": 1.0, "strange": 1.0, "families": {"arithmetic": 1, "schedule": 0}}
     trees = [_arithmetic(rng, 2, DataConfig(**data), []) for _ in range(30)]
     assert odd(trees) == 1.0
+
+
+def test_a_leg_keeps_the_tokenizer_it_begins_with_where_it_has_the_size(tmp_path):
+    made = train_tokenizer(3, 20, 700, ("arithmetic",))
+    save_tokenizer(made, tmp_path)
+    assert kept_tokenizer(tmp_path, 700).get_vocab() == made.get_vocab()
+    assert kept_tokenizer(tmp_path, 701) is None
+    assert kept_tokenizer(tmp_path / "nowhere", 700) is None
+    assert kept_tokenizer(None, 700) is None
 
 
 @pytest.mark.parametrize("name", OTHERS)
